@@ -1,0 +1,1 @@
+"""Repositories and generated tasks → clean examples with a manifest. Trains and evaluates nothing."""

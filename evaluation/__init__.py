@@ -1,0 +1,1 @@
+"""Adapter → measured evidence. Decides nothing: the gate does."""

@@ -1,0 +1,64 @@
+"""The command line: `hone NOUN VERB`. Parses, calls, shows; decides nothing.
+
+A noun's module is imported only when it is called or listed, and imports what is heavy inside its commands.
+"""
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from hone.errors import HoneError
+
+# In the order in which a new user meets them. Each is a module of this package with a Typer `app`.
+COMMANDS = ("run", "up", "down", "repro", "data", "train", "eval", "gate", "registry", "deploy", "router", "why")
+
+
+class _LazyGroup(TyperGroup):
+    """Finds a command by importing its module."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        command = typer.main.get_command(importlib.import_module(f"hone.cli.{cmd_name}").app)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=_LazyGroup,
+    help="Turns a team's own code into a code model that the team can trust in production.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Turns a team's own code into a code model that the team can trust in production.
+
+    Start with `hone run`: data, training, evaluation, gate, registry, deployment and router, to a routed answer.
+    """
+
+
+def main() -> None:
+    """The entry point: runs a command, and turns Hone's own errors into one clear line and exit code 1."""
+    try:
+        app(prog_name="hone")
+    except HoneError as error:
+        if os.environ.get("HONE_DEBUG"):
+            raise
+        if error.detail:
+            print(error.detail.rstrip(), file=sys.stderr)
+        print(f"hone: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("hone: stopped", file=sys.stderr)
+        raise SystemExit(130) from None

@@ -1,0 +1,1 @@
+"""Examples → base model and adapter. Measures no quality and registers nothing."""
