@@ -4,25 +4,23 @@ Knows nothing of how an adapter was trained or measured. What it hands out was c
 verdict is bound to. `registry.server` finds or starts the server that it talks to; call it before importing this.
 """
 
-import http
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import requests
 import structlog
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from hone.errors import DataError, DigestMismatch, RegistryError, TrackingUnavailable
+from hone.errors import DataError, DigestMismatch, RegistryError
 from hone.files import sha256_tree
 from hone.records import Evidence, ModelVersion, Verdict, read_record, write_record
 from registry import lineage
 from registry.adapter_files import check_adapter
+from registry.faults import ALREADY_EXISTS, NOT_FOUND, allowing, answering
 from registry.gate import evidence_digest
 from registry.server import configure_client
 
@@ -30,8 +28,6 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 MODEL_TYPE = "lora-adapter"
 ADAPTER_FOLDER = "adapter"  # within the logged model's artifacts, beside evidence.json and verdict.json
 EVIDENCE_FILE, VERDICT_FILE = "evidence.json", "verdict.json"
-SERVER_FAULTS = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "DEADLINE_EXCEEDED")  # MLflow's; also for no connection
-NOT_FOUND = "RESOURCE_DOES_NOT_EXIST"
 PAGE = 1000
 
 log = structlog.get_logger()
@@ -68,7 +64,7 @@ class Store:
         """
         check_adapter(adapter)
         _check_bound(adapter, evidence, verdict)
-        with self._answering():
+        with answering(self._uri):
             if not self._registrations(model_name, verdict):
                 progress("uploading the adapter")
                 tags = lineage.tags_of(evidence, verdict, run_id=run_id, git_commit=git_commit)
@@ -85,7 +81,7 @@ class Store:
 
     def get(self, model_name: str, selector: str) -> ModelVersion:
         """One version by alias or number. Raises `RegistryError` listing what exists where there is none."""
-        with self._answering():
+        with answering(self._uri):
             aliases = self._aliases(model_name)
             if aliases is None:
                 raise RegistryError(f"nothing is registered as `{model_name}` yet; `hone repro` registers an adapter")
@@ -97,7 +93,7 @@ class Store:
 
     def versions(self, model_name: str) -> list[ModelVersion]:
         """Every version that Hone registered, newest first; empty where nothing is registered."""
-        with self._answering():
+        with answering(self._uri):
             aliases = self._aliases(model_name)
             if aliases is None:
                 return []
@@ -105,20 +101,18 @@ class Store:
             return [_record(version, aliases) for version in reversed(found) if lineage.is_ours(version.tags)]
 
     def promote(self, model_name: str, selector: str) -> ModelVersion:
-        """Makes a version the champion. Raises `RegistryError` where its verdict failed, `DigestMismatch` where the
-        verdict was changed after registration."""
+        """Makes a version the champion.
+
+        Raises `RegistryError` where its verdict failed, `DigestMismatch` where the verdict was changed afterwards.
+        """
         version = self.get(model_name, selector)
         if not version.verdict.passed:
             raise RegistryError(
                 f"version {version.version} of `{model_name}` did not pass the gate, so it cannot become champion; "
                 f"`hone registry show {version.version}` gives the reasons"
             )
-        with self._answering():
-            if self._read(version, VERDICT_FILE, Verdict) != version.verdict:
-                raise DigestMismatch(
-                    f"the tags of version {version.version} of `{model_name}` are not the verdict that it was "
-                    "registered with; run the gate and register it again (`hone repro`)"
-                )
+        with answering(self._uri):
+            self._check_verdict(version)
             self._client.set_registered_model_alias(model_name, CHAMPION, version.version)
         log.info("promoted", model=model_name, version=version.version)
         return self.get(model_name, version.version)
@@ -126,14 +120,15 @@ class Store:
     def download(self, version: ModelVersion, to: Path) -> Path:
         """Downloads a version's adapter to the new folder `to`; a folder that already holds these bytes is kept.
 
-        Raises `DigestMismatch`, leaving nothing at `to`, where the bytes are not those that were registered.
+        Raises `DigestMismatch`, leaving nothing at `to`, where the bytes or the verdict are not what was registered.
         """
         if to.exists():
             if to.is_dir() and sha256_tree(to) == version.adapter_digest:
                 return to
             raise RegistryError(f"`{to}` exists and holds something else; name a folder that does not exist")
         to.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=to.parent, prefix=f".{to.name}.") as beside, self._answering():
+        with TemporaryDirectory(dir=to.parent, prefix=f".{to.name}.") as beside, answering(self._uri):
+            self._check_verdict(version)
             got = Path(self._artifacts(version.source).download_artifacts(ADAPTER_FOLDER, beside))
             digest = sha256_tree(got)
             if digest != version.adapter_digest:
@@ -147,7 +142,7 @@ class Store:
 
     def evidence(self, version: ModelVersion) -> Evidence:
         """What was measured of a version. Raises `DigestMismatch` where it was changed after registration."""
-        with self._answering():
+        with answering(self._uri):
             evidence: Evidence = self._read(version, EVIDENCE_FILE, Evidence)
         if evidence_digest(evidence) != version.verdict.evidence_digest:
             raise DigestMismatch(
@@ -158,7 +153,7 @@ class Store:
 
     def champion_evidence(self, model_name: str) -> tuple[ModelVersion, Evidence] | None:
         """The champion and what was measured of it; None while there is no champion."""
-        with self._answering():
+        with answering(self._uri):
             aliases = self._aliases(model_name)
         if aliases is None or CHAMPION not in aliases:
             return None
@@ -199,7 +194,7 @@ class Store:
     def _create_version(self, model_name: str, model_id: str, verdict: Verdict, tags: dict[str, str]) -> None:
         """Creates the version with its whole lineage in one request: it is there with all its tags, or not at all."""
         if self._aliases(model_name) is None:
-            with _allowing("RESOURCE_ALREADY_EXISTS"):
+            with allowing(ALREADY_EXISTS):
                 self._client.create_registered_model(model_name)
         outcome = lineage.PASSED if verdict.passed else lineage.FAILED
         description = "\n".join((f"Gate: {outcome}.", "", *(f"- {reason}" for reason in verdict.reasons)))
@@ -236,25 +231,33 @@ class Store:
                 return sorted(found, key=lambda version: int(version.version))
 
     def _find(self, model_name: str, number: str) -> Any | None:
-        with _allowing(NOT_FOUND):
+        with allowing(NOT_FOUND):
             return self._client.get_model_version(model_name, number)
         return None
 
     def _aliases(self, model_name: str) -> dict[str, str] | None:
         """Alias → version number; None where the registered model does not exist."""
-        with _allowing(NOT_FOUND):
+        with allowing(NOT_FOUND):
             found = self._client.get_registered_model(model_name).aliases
             return {alias: str(number) for alias, number in found.items()}
         return None
 
     def _delete_version(self, version: Any) -> None:
-        with _allowing(NOT_FOUND):
+        with allowing(NOT_FOUND):
             self._client.delete_model_version(version.name, version.version)
 
     def _artifacts(self, source: str) -> Any:
         """Where the logged model that a version points to keeps its files."""
         model = self._client.get_logged_model(source.removeprefix("models:/"))
         return get_artifact_repository(model.artifact_location, tracking_uri=self._uri)
+
+    def _check_verdict(self, version: ModelVersion) -> None:
+        """Tags can be edited by hand in MLflow's UI: what they say must be what was registered."""
+        if self._read(version, VERDICT_FILE, Verdict) != version.verdict:
+            raise DigestMismatch(
+                f"the verdict of version {version.version} of `{version.name}` was changed after it was registered; "
+                "use another version, or register it again (`hone repro`)"
+            )
 
     def _read(self, version: ModelVersion, name: str, kind: type[Any]) -> Any:
         """One record that was logged beside the adapter."""
@@ -272,36 +275,6 @@ class Store:
         numbers = ", ".join(version.version for version in self._search(f"name = '{model_name}'")) or "none"
         named = ", ".join(f"{alias} → {number}" for alias, number in sorted(aliases.items())) or "none"
         return f"`{model_name}` has no version or alias `{selector}`; versions: {numbers}; aliases: {named}"
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        """Turns what MLflow's client raises into one clear line."""
-        try:
-            yield
-        except MlflowException as error:
-            raise self._failure(error, server_fault=error.error_code in SERVER_FAULTS) from error
-        except requests.RequestException as error:
-            status = error.response.status_code if error.response is not None else 0
-            refused = http.HTTPStatus.BAD_REQUEST <= status < http.HTTPStatus.INTERNAL_SERVER_ERROR
-            raise self._failure(error, server_fault=not refused) from error
-
-    def _failure(self, error: Exception, *, server_fault: bool) -> RegistryError:
-        if server_fault:
-            return TrackingUnavailable(
-                f"the MLflow server at `{self._uri}` stopped answering; start it (`hone up`) and repeat the command",
-                detail=str(error),
-            )
-        return RegistryError(f"the MLflow server at `{self._uri}` refused: {str(error).splitlines()[0]}")
-
-
-@contextmanager
-def _allowing(code: str) -> Iterator[None]:
-    """Lets one of MLflow's error codes pass."""
-    try:
-        yield
-    except MlflowException as error:
-        if error.error_code != code:
-            raise
 
 
 def _check_bound(adapter: Path, evidence: Evidence, verdict: Verdict) -> None:
