@@ -1,1 +1,1 @@
-"""Model version → endpoint: images, engines, health, switch, rollback, history. The only folder that talks to Docker."""
+"""Model version → endpoint: image, engines, health, switch, rollback, history. Only this folder talks to Docker."""

@@ -181,6 +181,8 @@ class Deployment(Record, frozen=True):
     image_bytes: int = 0
     started_at: float = 0.0
     start_to_ready_s: float = 0.0
+    weights_digest: str = ""  # of the converted weights' folder
+    spec_digest: str = ""  # over everything that makes it what it is: equal ones answer alike
 
 
 class Endpoint(Record, frozen=True):
