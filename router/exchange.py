@@ -92,16 +92,18 @@ class Exchange:
         length = header(self._headers, b"content-length")
         if length.isdigit() and int(length) > MAX_BODY_BYTES:
             return TOO_LARGE
-        body, more = b"", True
+        parts: list[bytes] = []
+        size, more = 0, True
         while more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 return None
-            body += message["body"]
+            parts.append(message["body"])
+            size += len(parts[-1])
             more = message["more_body"]
-            if len(body) > MAX_BODY_BYTES:
+            if size > MAX_BODY_BYTES:
                 return TOO_LARGE
-        return body
+        return b"".join(parts)
 
     async def _leave_with_client(self, task: "asyncio.Task[Any] | None") -> None:
         """Cancels the request, and with it the upstream's work, when the client is gone."""

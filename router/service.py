@@ -1,6 +1,5 @@
 """The router as a daemon of this project: started once, found again, stopped. Serves nothing itself."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -66,7 +65,6 @@ def _spec(layout: Layout, settings: Settings) -> daemon.DaemonSpec:
     return daemon.DaemonSpec(
         argv=(sys.executable, "-m", "router", *(part for option in options.items() for part in option)),
         env={
-            "PATH": os.environ.get("PATH", os.defpath),
             "HONE_LOG": "json",
             "HONE_ROUTER_SOURCE": sha256_tree(package, suffixes=(".py",)),  # new code, new spec: started anew
         },

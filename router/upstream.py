@@ -103,6 +103,7 @@ class Upstream:
 
     async def _attempt(self, call: Call, target: Target) -> Answer | Failure | Refusal:
         response: aiohttp.ClientResponse | None = None
+        answer: Answer | None = None
         try:
             response = await self._session.request(
                 call.method,
@@ -118,10 +119,9 @@ class Upstream:
             return Failure("closed the connection before it answered", reset=True)
         except aiohttp.ClientError as error:
             return _bad_gateway(call, f"did not answer in HTTP ({_line(error)})")
-        except BaseException:
-            if response is not None:
+        finally:
+            if response is not None and answer is None:
                 response.close()
-            raise
         if response.status == 503 and (b"draining" in answer.head or self._target_of(call) is not target):
             response.close()
             return Failure("is shutting down")
@@ -133,12 +133,12 @@ async def _begin(response: aiohttp.ClientResponse) -> Answer:
     headers = response.headers
     if response.status == 200 and headers.get("Content-Type", "").startswith("text/event-stream"):
         return Answer(response, await response.content.readany(), whole=False, events="Content-Encoding" not in headers)
-    head = await response.content.readany()
-    while not response.content.at_eof():
-        if len(head) >= WHOLE_BYTES:
-            return Answer(response, head, whole=False, events=False)
-        head += await response.content.readany()
-    return Answer(response, head, whole=True, events=False)
+    parts = [await response.content.readany()]
+    size = len(parts[0])
+    while size < WHOLE_BYTES and not response.content.at_eof():
+        parts.append(await response.content.readany())
+        size += len(parts[-1])
+    return Answer(response, b"".join(parts), whole=response.content.at_eof(), events=False)
 
 
 def _bad_gateway(call: Call, reason: str) -> Refusal:

@@ -83,7 +83,7 @@ def request_id(headers: Headers) -> str:
 def forwarded_headers(headers: Headers, request_id: str) -> list[tuple[str, str]]:
     """A request's headers for the next hop."""
     dropped = NOT_FORWARDED | _named_by_connection(headers)
-    kept = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers if name not in dropped]
+    kept = [(name.decode(), value.decode(errors="replace")) for name, value in headers if name not in dropped]
     kept.append(("x-request-id", request_id))
     return kept
 

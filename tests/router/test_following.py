@@ -1,10 +1,15 @@
 """The router follows the endpoint file and loses nothing while it changes."""
 
 import json
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from bench.load import run_load
+from bench.rollout import measure_rollout
+from hone.files import write_atomic
 
 POLL_S = 0.01
 BODY = {"model": "hone-code", "prompt": "def f():"}
@@ -34,6 +39,25 @@ def test_three_switches_with_the_old_server_stopped_each_time_lose_no_request(ro
     report = run_load(router.url, clients=8, requests=800, body=BODY, during=switch_thrice)
     assert report.failures == {}
     assert set(report.versions) == {f"hone-code:{number}" for number in range(4)}
+
+
+def test_the_rollout_bench_counts_what_a_switching_command_loses(router, model):
+    router.point_to(model("old"), "1")
+    before = router.layout.endpoint.read_bytes()
+    router.point_to(model("new"), "2")
+    after = router.layout.root / "after.json"
+    router.layout.endpoint.rename(after)
+    write_atomic(router.layout.endpoint, before)
+    report = measure_rollout(router.url, ["mv", str(after), str(router.layout.endpoint)], body=BODY, requests=200)
+    assert report.failures == {}
+    assert list(report.versions) == ["hone-code:1", "hone-code:2"]
+    assert report.switch_ms is not None
+
+
+def test_a_switching_command_that_fails_is_an_error_of_the_bench(router, model):
+    router.point_to(model("v1"))
+    with pytest.raises(subprocess.CalledProcessError):
+        measure_rollout(router.url, "exit 3", body=BODY, clients=1, requests=4)
 
 
 def test_the_load_client_counts_a_cut_stream_as_lost(router, model):
