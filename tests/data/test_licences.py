@@ -1,0 +1,55 @@
+"""Licences recognised by their texts and by package metadata."""
+
+from importlib import metadata
+
+import pytest
+
+from data.licences import is_licence_file, licence_of, recognise
+from tests.data.making import MIT_TEXT
+
+BSD = "Redistribution and use in source and binary forms, with or without modification, are permitted."
+
+
+@pytest.mark.parametrize(
+    ("text", "licence"),
+    [
+        (MIT_TEXT, "MIT"),
+        ("   Apache License\n   Version 2.0, January 2004\n", "Apache-2.0"),
+        (BSD, "BSD-2-Clause"),
+        (f"{BSD} Neither the name may be used to endorse or\n promote products.", "BSD-3-Clause"),
+        (f"{BSD} All advertising materials must display this.", ""),
+        ("GNU GENERAL PUBLIC LICENSE\n  Version 3, 29 June 2007", "GPL-3.0-only"),
+        ("GNU LESSER GENERAL PUBLIC LICENSE\n  Version 3, 29 June 2007", "LGPL-3.0-only"),
+        ("All rights reserved. Do not copy.", ""),
+        ("", ""),
+    ],
+)
+def test_a_text_is_recognised_by_its_own_phrases(text: str, licence: str) -> None:
+    assert recognise([text]) == licence
+
+
+def test_several_licences_are_joined_by_the_reading_that_grants_least() -> None:
+    assert recognise([MIT_TEXT, "unknown", "Apache License Version 2.0, January 2004"]) == "Apache-2.0 AND MIT"
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "LICENCE.md", "copying.LESSER", "LICENSE-MIT.txt", "UNLICENSE"])
+def test_licence_files_are_known_by_their_names(name: str) -> None:
+    assert is_licence_file(name)
+
+
+@pytest.mark.parametrize("name", ["license.py", "docs/LICENSE", "licensed.txt", "README"])
+def test_other_files_are_not_taken_for_licences(name: str) -> None:
+    assert not is_licence_file(name)
+
+
+@pytest.mark.parametrize(
+    ("package", "licence"),
+    [
+        ("pydantic", "MIT"),  # an SPDX expression
+        ("rich", "MIT"),  # the old field, with an identifier in it
+        ("jinja2", "BSD-3-Clause"),  # the ambiguous classifier, settled by the licence file
+        ("mlflow", "Apache-2.0"),  # the old field, with prose in it
+    ],
+)
+def test_real_packages_say_their_licence_in_different_places(package: str, licence: str) -> None:
+    assert licence_of(metadata.distribution(package)) == licence
