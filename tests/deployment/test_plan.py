@@ -99,7 +99,7 @@ def test_a_version_that_was_rolled_back_can_be_named_again() -> None:
 
 
 def test_the_first_deployment_has_nothing_before_it() -> None:
-    with pytest.raises(NothingToRollBackTo, match="nothing was deployed before version 1$"):
+    with pytest.raises(NothingToRollBackTo, match=r"nothing was deployed before version 1$"):
         rollback_target(state_of(events(("switched", at("1")))), None)
 
 
