@@ -103,8 +103,12 @@ def probe(url: str, timeout_s: float = PROBE_TIMEOUT_S) -> Answer | None:
 
 def _check_external(uri: str, config: Path) -> str:
     """A server that somebody else runs: it must answer now."""
-    parts = urlsplit(uri)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(uri)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no such port, or half an IPv6 address
+        usable = False
+    if not usable:
         raise ConfigError(f"`tracking.uri` in `{config}` must be an MLflow server's `http://` or `https://` address")
     if parts.username is not None:
         raise ConfigError(

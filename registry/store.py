@@ -29,6 +29,7 @@ MODEL_TYPE = "lora-adapter"
 ADAPTER_FOLDER = "adapter"  # within the logged model's artifacts, beside evidence.json and verdict.json
 EVIDENCE_FILE, VERDICT_FILE = "evidence.json", "verdict.json"
 PAGE = 1000
+LARGEST_VERSION = 2**31 - 1  # an INTEGER in MLflow's database
 
 log = structlog.get_logger()
 
@@ -86,7 +87,7 @@ class Store:
             if aliases is None:
                 raise RegistryError(f"nothing is registered as `{model_name}` yet; `hone repro` registers an adapter")
             number = aliases.get(selector, selector)
-            found = self._find(model_name, number) if number.isdecimal() else None
+            found = self._find(model_name, number)
             if found is None:
                 raise RegistryError(self._unknown(model_name, selector, aliases))
             return _record(found, aliases)
@@ -164,7 +165,7 @@ class Store:
         """Logs the adapter as a logged model of its run, completing what an interrupted call left; returns its id."""
         run_id = tags[lineage.RUN]
         try:
-            experiment = self._client.get_run(run_id).info.experiment_id
+            run = self._client.get_run(run_id)
         except MlflowException as error:
             if error.error_code != NOT_FOUND:
                 raise
@@ -172,12 +173,12 @@ class Store:
                 f"run `{run_id}` is not in the MLflow server at `{self._uri}`; train again (`dvc repro --force train`)"
             ) from error
         same = f"tags.`{lineage.REGISTRATION}` = '{tags[lineage.REGISTRATION]}'"
-        left = self._client.search_logged_models([experiment], filter_string=same)
+        left = self._client.search_logged_models([run.info.experiment_id], filter_string=same)
         model = (
             left[0]
             if left
             else self._client.create_logged_model(
-                experiment, name=ADAPTER_FOLDER, source_run_id=run_id, tags=tags, model_type=MODEL_TYPE
+                run.info.experiment_id, name=ADAPTER_FOLDER, source_run_id=run_id, tags=tags, model_type=MODEL_TYPE
             )
         )
         with TemporaryDirectory() as folder:
@@ -187,9 +188,18 @@ class Store:
         self._client.log_model_artifacts(model.model_id, str(adapter), ADAPTER_FOLDER)
         for name, value in _metrics(evidence).items():
             self._client.log_metric(run_id, name, value, model_id=model.model_id)
-        self._client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+        self._link(run_id, model.model_id)
         self._client.finalize_logged_model(model.model_id, "READY")
         return str(model.model_id)
+
+    def _link(self, run_id: str, model_id: str) -> None:
+        """Makes the logged model an output of its run. MLflow refuses a second time; then the link is there."""
+        try:
+            self._client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+        except MlflowException:
+            outputs = self._client.get_run(run_id).outputs
+            if outputs is None or model_id not in {output.model_id for output in outputs.model_outputs}:
+                raise
 
     def _create_version(self, model_name: str, model_id: str, verdict: Verdict, tags: dict[str, str]) -> None:
         """Creates the version with its whole lineage in one request: it is there with all its tags, or not at all."""
@@ -231,6 +241,8 @@ class Store:
                 return sorted(found, key=lambda version: int(version.version))
 
     def _find(self, model_name: str, number: str) -> Any | None:
+        if not (number.isascii() and number.isdecimal() and int(number) <= LARGEST_VERSION):
+            return None
         with allowing(NOT_FOUND):
             return self._client.get_model_version(model_name, number)
         return None

@@ -167,3 +167,10 @@ def register(store, model_name: str, run_id: str, adapter: Path):
         )
 
     return act
+
+
+@pytest.fixture
+def judged(adapter: Path) -> tuple[Evidence, Verdict]:
+    """What was measured of the adapter, and a verdict that it passed."""
+    evidence = evidence_of(sha256_tree(adapter))
+    return evidence, verdict_on(evidence)

@@ -116,7 +116,17 @@ def test_a_server_that_somebody_else_runs_and_that_is_down_is_named(layout, free
     assert "`tracking.uri`" in str(caught.value)
 
 
-@pytest.mark.parametrize("uri", ["sqlite:///mlflow.db", "databricks", "http://", "http://me:secret@127.0.0.1:5000"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sqlite:///mlflow.db",
+        "databricks",
+        "http://",
+        "http://[",
+        "http://host:99999",
+        "http://me:secret@127.0.0.1:5000",
+    ],
+)
 def test_a_tracking_uri_that_is_no_plain_http_address_is_a_configuration_error(layout, uri):
     with pytest.raises(ConfigError, match=r"tracking\.uri") as caught:
         ensure_server(layout, settings_with(uri=uri))
