@@ -1,0 +1,85 @@
+"""The training sections of a recipe. Every default has its reason beside it; nothing else in training has defaults."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from hone.config import Config
+
+
+class OptimizationConfig(Config):
+    """What pretraining and fine-tuning have in common."""
+
+    seed: int = 0
+    learning_rate: float = Field(gt=0, lt=1)
+    warmup_steps: int = Field(30, ge=0)
+    """Steps of linear warm-up; then linear decay to zero."""
+    max_grad_norm: float = Field(1.0, gt=0)
+    adam_beta2: float = Field(0.98, gt=0, lt=1)
+    """0.98 adapts faster than the usual 0.999, which suits runs of some hundred steps."""
+    weight_decay: float = Field(0.0, ge=0)
+    precision: Literal["bf16", "fp32"] = "bf16"
+    """bf16: matrix products in bfloat16 by autocast; the trained weights stay fp32. fp32 where bf16 does not pay."""
+    compile: Literal["auto", "off"] = "auto"
+    """auto: `torch.compile` each decoder layer where a C++ compiler or a GPU is found and the run is long enough."""
+    checkpoint_steps: int = Field(100, ge=1)
+    """A killed run loses at most this many steps."""
+    log_steps: int = Field(10, ge=1)
+    """Steps between two points of the loss curve."""
+
+
+class Architecture(Config):
+    """A Llama-style model to pretrain. Embeddings are tied."""
+
+    hidden_size: int = Field(256, ge=8)
+    intermediate_size: int = Field(704, ge=8)
+    layers: int = Field(4, ge=1)
+    heads: int = Field(4, ge=1)
+    context: int = Field(256, ge=32)
+    """The longest sequence, in tokens."""
+    vocabulary: int = Field(4096, ge=260)
+    """Byte-level BPE tokens."""
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "Architecture":
+        if self.hidden_size % (2 * self.heads):
+            raise ValueError(f"hidden_size {self.hidden_size} must be an even multiple of heads {self.heads}")
+        return self
+
+
+class PretrainConfig(OptimizationConfig):
+    """A base model from nothing, for machines that can download none."""
+
+    architecture: Architecture = Architecture()
+    tokens: int = Field(gt=0)
+    """Training tokens in all; with `batch_sequences` this gives the number of steps."""
+    batch_sequences: int = Field(16, ge=1)
+    """Sequences of `context` tokens a step."""
+
+
+class LoraConfig(Config):
+    """Low-rank adaptation (Hu et al. 2021)."""
+
+    rank: int = Field(ge=1)
+    alpha: float = Field(gt=0)
+    """The update is scaled by alpha / rank."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+    """Which linear layers get an adapter: all but the head, or modules by the end of their names."""
+
+
+class TrainConfig(OptimizationConfig):
+    """LoRA fine-tuning on prompt → completion examples."""
+
+    steps: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    """Examples a step on one device."""
+    gradient_accumulation: int = Field(1, ge=1)
+    """Batches whose gradients are added up to one step."""
+    max_tokens: int = Field(ge=16)
+    """Longer examples are left out and counted, never cut."""
+    base_dtype: Literal["float32", "bfloat16"] = "float32"
+    """What the frozen base model is held in: bfloat16 halves the memory of a large one. The adapter is always fp32."""
+    gradient_checkpointing: bool = False
+    """Recomputes activations in the backward pass: about a third slower, much less memory."""
+    lora: LoraConfig

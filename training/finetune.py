@@ -1,0 +1,101 @@
+"""LoRA fine-tuning: examples and a base model → adapter. Any causal language model by local path or hub name."""
+
+import fnmatch
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
+
+import peft
+from torch import nn
+from transformers import PreTrainedModel, set_seed
+
+from hone.errors import TrainingError
+from hone.records import Example
+from training.checkpoints import run_folder
+from training.config import LoraConfig, TrainConfig
+from training.encoding import Encoded, bucketed_batches, collate, encode_all
+from training.saving import load_base, load_tokenizer, save_adapter
+from training.trainer import Batch, Listener, PlannedBatches, train
+
+
+def finetune(
+    base: str,
+    examples: Sequence[Example],
+    config: TrainConfig,
+    *,
+    base_name: str,
+    key: str,
+    checkpoints: Path,
+    out: Path,
+    listeners: Sequence[Listener],
+    said: Callable[[str], None],
+) -> list[dict[str, float]]:
+    """Trains an adapter for `base` and writes it to `out`, which says `base_name`; returns the loss curve.
+
+    The loss is on completions alone. `key` names everything that determines the run; a killed run goes on from its
+    last checkpoint under it. Raises `TrainingError` for a base model, targets or examples that cannot be trained.
+    """
+    set_seed(config.seed)
+    tokenizer = load_tokenizer(base)
+    encoded, too_long = encode_all(tokenizer, examples, config.max_tokens)
+    if too_long:
+        said(f"{too_long} of {len(examples)} examples left out: beyond `max_tokens: {config.max_tokens}`, or empty")
+    model = add_adapter(load_base(base, dtype=config.base_dtype), config.lora)
+    trainable, total = model.get_nb_trainable_parameters()
+    plan = plan_batches([len(one.ids) for one in encoded], config)
+    said(f"fine-tuning {trainable:,} of {total:,} parameters, LoRA rank {config.lora.rank}")
+
+    def make(indices: Sequence[int]) -> Batch:
+        return collate([encoded[index] for index in indices], tokenizer.pad_token_id or tokenizer.eos_token_id)
+
+    curve = train(
+        model,
+        PlannedBatches(plan, make),
+        config,
+        run_folder(checkpoints, "train", key),
+        gradient_accumulation=config.gradient_accumulation,
+        gradient_checkpointing=config.gradient_checkpointing,
+        tokens_per_step=_mean_tokens(encoded) * config.batch_size * config.gradient_accumulation,
+        listeners=listeners,
+    )
+    save_adapter(model, base_name, out)
+    return curve
+
+
+def add_adapter(model: PreTrainedModel, config: LoraConfig) -> peft.PeftModel:
+    """Wraps a model with a fresh fp32 adapter. Raises `TrainingError` where its targets are not in the architecture."""
+    targets = config.targets if config.targets == "all-linear" else list(config.targets)
+    if targets != "all-linear":
+        linear = {name for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+        missing = [
+            target for target in targets if not any(name == target or name.endswith(f".{target}") for name in linear)
+        ]
+        if missing:
+            ends = sorted({name.rpartition(".")[2] for name in linear if not fnmatch.fnmatch(name, "*head*")})
+            architecture = type(model).__name__
+            raise TrainingError(f"LoRA target `{missing[0]}` is not in `{architecture}`; there are: {', '.join(ends)}")
+    return peft.get_peft_model(
+        model,
+        peft.LoraConfig(
+            task_type="CAUSAL_LM",
+            r=config.rank,
+            lora_alpha=config.alpha,
+            lora_dropout=config.dropout,
+            target_modules=targets,
+        ),
+    )
+
+
+def plan_batches(lengths: Sequence[int], config: TrainConfig) -> list[list[int]]:
+    """The indices of every batch of the run, epoch after epoch, the same for the same seed."""
+    wanted = config.steps * config.gradient_accumulation
+    plan: list[list[int]] = []
+    for epoch in count():
+        plan += bucketed_batches(lengths, config.batch_size, config.seed, epoch)
+        if len(plan) >= wanted:
+            return plan[:wanted]
+    raise AssertionError("an endless count has ended")
+
+
+def _mean_tokens(encoded: Sequence[Encoded]) -> float:
+    return sum(len(one.ids) for one in encoded) / len(encoded)
