@@ -22,7 +22,9 @@ Location = tuple[str | int, ...]
 class Config(pydantic.BaseModel):
     """The base of every configuration model: frozen, unknown keys refused, no silent conversion of strings."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), use_attribute_docstrings=True)
+    model_config = pydantic.ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), use_attribute_docstrings=True
+    )
 
 
 class _LineLoader(yaml.SafeLoader):
@@ -46,7 +48,7 @@ def load_config(path: Path, kind: type[M]) -> M:
     try:
         node = yaml.compose(text, Loader=_LineLoader)
         lines = _lines_of(path, node)
-        values = yaml.load(text, Loader=_LineLoader)  # a SafeLoader
+        values = yaml.load(text, Loader=_LineLoader)  # noqa: S506 - it is a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         at = f":{mark.line + 1}" if mark else ""
@@ -93,7 +95,8 @@ def _explain(path: Path, lines: dict[Location, int], detail: ErrorDetails, kind:
     elif detail["type"] == "missing":
         message = "this key is required"
     elif detail["type"] in ("literal_error", "union_tag_invalid"):
-        message = f"`{detail['input'] if detail['type'] == 'literal_error' else detail.get('ctx', {}).get('tag', '')}` is not allowed; {detail['msg']}"
+        given = detail["input"] if detail["type"] == "literal_error" else detail["ctx"]["tag"]
+        message = f"`{given}` is not allowed; {detail['msg']}"
     elif not isinstance(detail["input"], dict | list):
         message = f"{message} (got `{detail['input']}`)"
     return f"{path}:{line}: `{key}`: {message}" if key else f"{path}: {message}"

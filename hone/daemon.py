@@ -171,7 +171,7 @@ def _supervisor_pid(folder: Path) -> int | None:
 
 
 def _start_time(pid: int) -> str:
-    """When a process started, in clock ticks since boot (proc(5), field 22), with the boot it belongs to; empty for a dead or zombie one."""
+    """The boot and the clock tick in which a process started (proc(5), field 22); empty for a dead or zombie one."""
     try:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)  # reap it if it is our own

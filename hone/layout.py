@@ -83,4 +83,6 @@ def find_layout(start: Path | None = None) -> Layout:
     for folder in (first.resolve(), *first.resolve().parents):
         if (folder / "dvc.yaml").is_file() and (folder / "configs").is_dir():
             return Layout(root=folder, artifacts=folder / "artifacts")
-    raise ConfigError(f"`{first}` is not inside a Hone project (no `dvc.yaml` beside `configs/`); change into one, or set `HONE_ROOT`")
+    raise ConfigError(
+        f"`{first}` is not inside a Hone project (no `dvc.yaml` beside `configs/`); change into one, or set `HONE_ROOT`"
+    )

@@ -1,4 +1,4 @@
-"""Structured logs: to stderr, as short text lines for a person at a terminal and as JSON elsewhere (or `HONE_LOG=json`)."""
+"""Structured logs to stderr: short text lines at a terminal, JSON elsewhere (or as `HONE_LOG` says)."""
 
 import logging
 import os

@@ -51,7 +51,7 @@ def start_child(folder: Path, spec: dict[str, Any]) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - this process has no threads
         )
 
 

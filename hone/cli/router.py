@@ -9,7 +9,9 @@ from hone.errors import RouterError
 from hone.layout import find_layout
 from hone.settings import load_settings, settings_path
 
-app = typer.Typer(help="The one door to the deployed code model: serve, status, ask.", no_args_is_help=True)
+app = typer.Typer(
+    help="The one door to the deployed code model: serve, status, ask.", no_args_is_help=True, add_completion=False
+)
 
 
 @app.command()

@@ -1,0 +1,97 @@
+"""`dvc repro` as Hone calls it: one at a time, with what it needs running, and done at once where nothing changed.
+
+DVC decides what to run. To answer "nothing changed" within a second, a stamp of every file that DVC looked at is kept
+after a whole run; while no stamp differs there is nothing to ask DVC.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from hone.errors import TrainingError
+from hone.files import locked, sha256_bytes, write_atomic
+from hone.layout import Layout
+from hone.records import Record
+from hone.settings import Settings
+from pipelines.recipe import CHOICE, chosen_recipe
+from registry.server import ensure_server
+
+STAMP = "repro.json"
+
+
+class _Stamps(Record, frozen=True):
+    """Size, inode and modification time of every file that decides whether a stage must run."""
+
+    digest: str
+
+
+def reproduce(layout: Layout, settings: Settings, *, said: Callable[[str], None], force: bool = False) -> bool:
+    """Brings every stage up to date. Returns False where nothing had changed.
+
+    Raises `Busy` where another run is under way, `TrainingError` where a stage failed (it has said why itself).
+    """
+    with locked(layout.artifacts / ".repro.lock", what="`hone repro`"):
+        stamp_file = layout.cache / STAMP
+        if not force and _read_stamp(stamp_file) == _stamp(layout):
+            return False
+        ensure_server(layout, settings)
+        said("dvc repro")
+        code = subprocess.run(
+            [*dvc(), "repro", *(["--force"] if force else [])], cwd=layout.root, env=stage_environment(), check=False
+        ).returncode
+        if code:
+            raise TrainingError(
+                "a stage of `dvc repro` failed; its message stands above. What was done is kept: run again to go on"
+            )
+        write_atomic(stamp_file, msgspec.json.encode(_Stamps(digest=_stamp(layout))))
+        return True
+
+
+def dvc() -> list[str]:
+    """DVC of this Python."""
+    return [sys.executable, "-m", "dvc"]
+
+
+def stage_environment() -> dict[str, str]:
+    """The environment of stages: `hone` of this Python comes first, as in an activated environment."""
+    folder = str(Path(sys.executable).parent)
+    return {**os.environ, "PATH": os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])}
+
+
+def _read_stamp(file: Path) -> str:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=_Stamps).digest
+    except (OSError, msgspec.DecodeError):
+        return ""
+
+
+def _stamp(layout: Layout) -> str:
+    """One digest over the stamps; different whenever a file was written, replaced, added or removed."""
+    marks = [f"{path}\0{_mark(path)}" for path in sorted(_watched(layout))]
+    return sha256_bytes("\n".join(marks).encode())
+
+
+def _mark(path: Path) -> str:
+    try:
+        found = path.stat()
+    except OSError:
+        return "missing"
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ino}"
+
+
+def _watched(layout: Layout) -> Iterator[Path]:
+    """The files that DVC's own answer depends on: pipeline, lock, recipe, and each stage's dependencies and outputs."""
+    yield from (layout.root / "dvc.yaml", layout.root / "dvc.lock", layout.root / CHOICE, chosen_recipe(layout))
+    stages = yaml.load((layout.root / "dvc.yaml").read_text(), Loader=yaml.CSafeLoader)["stages"]
+    for stage in stages.values():
+        for name in (*stage.get("deps", ()), *stage.get("outs", ()), *stage.get("metrics", ())):
+            path = layout.root / name
+            if path.is_dir():
+                yield from (inner for inner in path.rglob("*") if inner.is_file() and "__pycache__" not in inner.parts)
+            else:
+                yield path
