@@ -1,0 +1,302 @@
+"""Isolation by bubblewrap: one process tree per candidate, in namespaces of its own, started with nothing.
+
+It sees no network, no other process, no environment, and of the files only Python's standard library and the
+system's shared libraries, read-only, beside a small `/tmp`. Memory is limited per process, not for the tree
+(that would take cgroups), and system calls are not filtered: a hole in the kernel is a hole in this.
+"""
+
+import marshal
+import math
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Literal
+
+from evaluation.sandbox.interface import Candidate, Limits, OnDone, Outcome, Sandbox
+from evaluation.sandbox.verdict import READY, Finding, judge, one_line
+from hone.errors import EvaluationError, IsolationUnavailable
+from hone.records import TestCase
+
+INSTALL = "sudo apt-get install --yes bubblewrap"
+OLDEST = (0, 8)  # the first with both --size for tmpfs and --disable-userns
+OPEN_FILES = 64
+SIGXCPU_STATUS = 128 + signal.SIGXCPU
+RUNNER = Path(__file__).with_name("runner.py")
+INSIDE = Path("/python")  # where Python lies inside
+ENVIRONMENT = {"LC_CTYPE", "LD_LIBRARY_PATH", "PWD"}  # what Python and bubblewrap set by themselves
+
+Ending = Literal["ended", "too late", "too much"]
+
+
+def open_sandbox(limits: Limits, workers: int, *, search_path: str | None = None) -> Sandbox:
+    """A sandbox that runs `workers` candidates at a time, after a real candidate has proved that it isolates.
+
+    `search_path` is where `bwrap` is looked for, PATH by default. Raises `IsolationUnavailable` with the way out.
+    """
+    program = shutil.which("bwrap", path=search_path)
+    if program is None:
+        raise IsolationUnavailable(
+            f"`bwrap` was not found, and untrusted code runs only isolated; install it with `{INSTALL}`"
+        )
+    version = _output([program, "--version"]).split()[-1]
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST:
+        raise IsolationUnavailable(
+            f"`{program}` is version {version}, older than 0.8; install a newer one with `{INSTALL}`"
+        )
+    sandbox = Bubblewrap(program, version, limits, workers)
+    _prove(sandbox)
+    return sandbox
+
+
+class Bubblewrap:
+    """See the module. Make it with `open_sandbox`, which proves it first."""
+
+    def __init__(self, program: str, version: str, limits: Limits, workers: int) -> None:
+        self._limits = limits
+        self._workers = workers
+        self._root = _is_real_root()
+        self._argv = [program, *namespaces(self._root), *mounts(limits.scratch_mb), *command()]
+        self.isolation = f"bubblewrap {version}, {'unprivileged uid' if self._root else 'user namespace'}"
+
+    def run(self, candidates: Sequence[Candidate], *, on_done: OnDone) -> list[Outcome]:
+        """See `Sandbox.run`."""
+        slots: SimpleQueue[int] = SimpleQueue()
+        for slot in range(self._workers):
+            slots.put(slot)
+
+        def run_in_slot(candidate: Candidate) -> Outcome:
+            slot = slots.get()
+            try:
+                return self._run_one(candidate, slot)
+            finally:
+                slots.put(slot)
+
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="sandbox")
+        try:
+            futures = [pool.submit(run_in_slot, candidate) for candidate in candidates]
+            for future in as_completed(futures):
+                on_done(future.result())
+            return [future.result() for future in futures]
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _run_one(self, candidate: Candidate, slot: int) -> Outcome:
+        started = time.monotonic()
+        output, ending, status = run_process(
+            self._argv, self._order(candidate, slot), started + self._limits.timeout_s, self._limits.output_kb * 1024
+        )
+        wall_s = time.monotonic() - started
+        if not output.startswith(READY):
+            said = output.decode(errors="replace")
+            why = f"{one_line(said)} (exit status {status}, after {wall_s:.1f} s)".strip()
+            raise EvaluationError(f"the sandbox could not start: {why}", detail=said)
+        found, detail = self._verdict(output.removeprefix(READY), ending, status, candidate.tests)
+        return Outcome(id=candidate.id, status=found, detail=detail, wall_s=wall_s)
+
+    def _verdict(self, report: bytes, ending: Ending, status: int, tests: tuple[TestCase, ...]) -> Finding:
+        if ending == "too late" or status == SIGXCPU_STATUS:
+            return "timeout", f"it was not done within {self._limits.timeout_s:g} s"
+        if ending == "too much":
+            return "violation", f"it sent more than {self._limits.output_kb} KiB"
+        if not report:
+            return "error", f"it ended without a result (exit status {status})"
+        return judge(report, tests)
+
+    def _order(self, candidate: Candidate, slot: int) -> bytes:
+        """What the runner reads. Expected values stay here."""
+        calls = [list(test.arguments) for test in candidate.tests]
+        limits = {
+            "cpu_s": math.ceil(self._limits.timeout_s) + 1,  # the clock comes first; this one needs no parent
+            "memory_bytes": self._limits.memory_mb << 20,
+            "file_bytes": self._limits.scratch_mb << 20,
+            "files": OPEN_FILES,
+            # An ordinary user's count includes bubblewrap's own first process.
+            "processes": self._limits.processes + (0 if self._root else 1),
+            "uid": unused_uid(os.getpid(), slot) if self._root else 0,
+        }
+        return marshal.dumps((candidate.source, candidate.entry_point, calls, limits))
+
+
+def namespaces(root: bool) -> list[str]:
+    """New namespaces of every kind, no capability, and death with the parent.
+
+    Root makes no user namespace: in one, it could not become another user, and only other users' processes are
+    counted. Two capabilities stay for that step alone.
+    """
+    argv = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    argv += ["--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    if root:
+        return [*argv, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    return [*argv, "--unshare-user", "--disable-userns"]
+
+
+def mounts(scratch_mb: int) -> list[str]:
+    """Python under `/python` and the system's libraries, all read-only; `/dev/null`; a small `/tmp`. No `/proc`."""
+    library, python = Path(os.__file__).parent, base_python()
+    inside = INSIDE / library.relative_to(sys.base_prefix)
+    shared = shared_libraries(python)
+    own = [path for path in shared if path.parent == library.parent]  # a libpython beside its standard library
+    readable = {library: inside, python: INSIDE / "bin" / python.name, RUNNER: Path("/runner.py")}
+    readable |= {path: inside.parent / path.name for path in own}
+    readable |= {path.parent: path.parent for path in shared if path not in own}
+    # Folders that bubblewrap makes on the way to a mount would be open to root alone.
+    made = sorted({str(parent) for path in readable.values() for parent in path.parents} - {"/"})
+    argv = [argument for folder in made for argument in ("--dir", folder)]
+    argv += [argument for outside, path in readable.items() for argument in ("--ro-bind", str(outside), str(path))]
+    for packages in ("site-packages", "dist-packages"):
+        if (library / packages).is_dir():
+            argv += ["--tmpfs", str(inside / packages)]
+    if own:
+        argv += ["--setenv", "LD_LIBRARY_PATH", str(inside.parent)]
+    argv += ["--dev-bind", "/dev/null", "/dev/null", "--perms", "1777", "--size", str(scratch_mb << 20)]
+    return [*argv, "--tmpfs", "/tmp", "--remount-ro", "/", "--chdir", "/tmp"]  # noqa: S108 - inside the sandbox
+
+
+def command() -> list[str]:
+    """Python alone: no environment, no site packages, nothing from the current folder."""
+    return [str(INSIDE / "bin" / base_python().name), "-I", "-S", "-B", "/runner.py"]
+
+
+def base_python() -> Path:
+    """The interpreter itself rather than a virtual environment's link to it."""
+    return Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+
+
+def shared_libraries(python: Path) -> list[Path]:
+    """What the interpreter links to. The C library is among it, and with it lies what the standard library needs."""
+    return [Path(path) for path in re.findall(r"(/\S+) \(", _output(["ldd", str(python)]))]
+
+
+def unused_uid(process_id: int, slot: int) -> int:
+    """A user id that no account has and no other running evaluation uses, so that its processes are counted alone."""
+    return 1_000_000_000 + process_id * 64 + slot % 64  # process ids stay below 2**22
+
+
+def run_process(argv: Sequence[str], order: bytes, deadline: float, most_bytes: int) -> tuple[bytes, Ending, int]:
+    """Runs argv with an empty environment and `order` on stdin; returns its output, how it ended, its exit status.
+
+    Whatever happens, the process group is killed and, with its parent, everything in its namespaces.
+    """
+    with os.fdopen(os.memfd_create("order"), "wb") as file:
+        file.write(order)
+        file.seek(0)
+        process = subprocess.Popen(
+            argv, env={}, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        output, ending = _collect(process, deadline, most_bytes)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # still ours: it has not been waited for
+        status = process.wait()
+        if process.stdout:
+            process.stdout.close()
+    return output, ending, status
+
+
+def _collect(process: subprocess.Popen[bytes], deadline: float, most_bytes: int) -> tuple[bytes, Ending]:
+    """Reads until the process has ended (a daemon it left may hold the pipe open), the deadline, or too much."""
+    assert process.stdout
+    pipe, ended = process.stdout.fileno(), os.pidfd_open(process.pid)
+    os.set_blocking(pipe, False)
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    poll.register(ended, select.POLLIN)
+    output = bytearray()
+    try:
+        while True:
+            ready = {descriptor for descriptor, _ in poll.poll(max(0.0, deadline - time.monotonic()) * 1000)}
+            if pipe in ready:
+                chunk = _read(pipe)
+                output += chunk or b""
+                if len(output) > most_bytes:
+                    return bytes(output), "too much"
+                if chunk == b"":
+                    poll.unregister(pipe)
+            if ended in ready and pipe not in ready:  # ended, and the pipe is empty
+                return bytes(output), "ended"
+            if time.monotonic() >= deadline:
+                return bytes(output), "too late"
+    finally:
+        os.close(ended)
+
+
+def _read(pipe: int) -> bytes | None:
+    """What can be read now: some bytes, none at the end, or None where another reader was faster."""
+    try:
+        return os.read(pipe, 65536)
+    except BlockingIOError:
+        return None
+
+
+def _is_real_root() -> bool:
+    """Root with every user id of the machine, so that it can become another user; not root in a rootless container."""
+    return os.geteuid() == 0 and Path("/proc/self/uid_map").read_text().split() == ["0", "0", "4294967295"]
+
+
+def _output(argv: list[str]) -> str:
+    try:
+        return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=30).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise IsolationUnavailable(
+            f"`{' '.join(argv)}` failed: {error}; install bubblewrap with `{INSTALL}`"
+        ) from error
+
+
+PROBE = '''
+import os, socket
+
+def probe(port, path, home, environment):
+    """Everything that must not work, and what came of it."""
+    found = []
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1)
+        found.append("the network")
+    except OSError:
+        pass
+    if os.path.exists(path) or os.path.exists("/etc/passwd") or os.path.isdir(home):
+        found.append("the files")
+    if set(os.environ) - set(environment):
+        found.append("the environment")
+    try:
+        os.setresuid(0, 0, 0)
+        found.append("root")
+    except OSError:
+        pass
+    try:
+        open("/file", "w")
+        found.append("a writable root")
+    except OSError:
+        pass
+    return found
+'''
+
+
+def _prove(sandbox: Bubblewrap) -> None:
+    """Runs a candidate that tries to get out. Raises `IsolationUnavailable` where it does, or cannot run at all."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.NamedTemporaryFile() as file:
+        arguments = (listener.getsockname()[1], file.name, str(RUNNER.parent), sorted(ENVIRONMENT))
+        probe = Candidate(
+            id="probe", source=PROBE, entry_point="probe", tests=(TestCase(arguments=arguments, expected=[]),)
+        )
+        try:
+            outcome = sandbox.run([probe], on_done=lambda _: None)[0]
+        except EvaluationError as error:
+            raise IsolationUnavailable(
+                f"`bwrap` cannot isolate here: {error}; in a container, start it with `--privileged`; where the kernel "
+                "forbids user namespaces, allow them with `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`"
+            ) from error
+    if outcome.status != "pass":
+        raise IsolationUnavailable(
+            f"`bwrap` does not isolate on this machine ({outcome.status}: {outcome.detail}); untrusted code is refused"
+        )

@@ -1,0 +1,66 @@
+"""The seam between evaluation and whatever isolates untrusted code: its records and its Protocol."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+from pydantic import Field
+
+from hone.config import Config
+from hone.records import Record, TestCase
+
+Status = Literal["pass", "fail", "error", "timeout", "out-of-memory", "violation"]
+
+
+class Candidate(Record, frozen=True):
+    """Code to run: the whole text of a module, the function in it to call, and the calls with what they must return."""
+
+    id: str
+    source: str
+    entry_point: str
+    tests: tuple[TestCase, ...]
+
+
+class Outcome(Record, frozen=True):
+    """What became of one candidate.
+
+    pass: every call returned what was expected. fail: a call returned something else. error: it raised, was no
+    Python, or ended early. violation: it sent too much, or no result that can be read.
+    """
+
+    id: str
+    status: Status
+    detail: str  # one line of at most 300 printable characters; empty for a pass
+    wall_s: float  # from start to end, the sandbox's own start included
+
+
+class Limits(Config):
+    """What one candidate may use."""
+
+    timeout_s: float = Field(5.0, gt=0)
+    """Seconds on the clock for all its calls together, start included. Lower is faster on endless loops, but fails
+    slow and correct code on a busy machine."""
+    memory_mb: int = Field(256, ge=64)
+    """Address space of each of its processes, in MiB. The Python interpreter takes about 30 of it."""
+    processes: int = Field(8, ge=1)
+    """Processes and threads at one time. `processes` times `memory_mb` is the most that it can allocate."""
+    scratch_mb: int = Field(16, ge=1)
+    """Its writable `/tmp`, in MiB of memory; also the largest file that it can write."""
+    output_kb: int = Field(1024, ge=1)
+    """The most that it may hand back, in KiB. What it prints is thrown away and does not count."""
+
+
+OnDone = Callable[[Outcome], None]
+
+
+class Sandbox(Protocol):
+    """Runs candidates one by one or several at a time, each apart from the others and from this machine."""
+
+    @property
+    def isolation(self) -> str:
+        """What isolates, in words fit for evidence: its name, version and how it was set up."""
+
+    def run(self, candidates: Sequence[Candidate], *, on_done: OnDone) -> list[Outcome]:
+        """One outcome per candidate, in the order given; `on_done` is called in the caller's thread as each ends.
+
+        Raises `EvaluationError` where the sandbox itself fails: that is no candidate's fault and counts for none.
+        """

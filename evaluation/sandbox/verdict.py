@@ -1,0 +1,72 @@
+"""The verdict on one candidate, computed outside it: what its process sent is compared with what was expected.
+
+A candidate owns its process and can send any bytes it likes. All it can gain is that plain JSON values are
+compared; it is never told the expected ones. So a pass means that the right values came back for the given
+arguments, and nothing about how they were found.
+"""
+
+import json
+from collections.abc import Sequence
+
+from evaluation.sandbox.interface import Status
+from hone.records import Json, TestCase
+
+DETAIL_CHARACTERS = 300
+READY = b"ready\n"  # the runner's first line; before it, no line of the candidate has run
+
+Finding = tuple[Status, str]  # with its detail
+
+
+def judge(report: bytes, tests: Sequence[TestCase]) -> Finding:
+    """The verdict on a report: the JSON text that followed `READY`."""
+    try:
+        sent = json.loads(report)
+    except (ValueError, RecursionError):
+        return "violation", "what it sent is not one JSON value"
+    match sent:
+        case {"memory": True}:
+            return "out-of-memory", "it needed more memory than `memory_mb` allows"
+        case {"raised": str(what)}:
+            return "error", one_line(what)
+        case {"returned": list(values)} if len(values) == len(tests):
+            return _compare(values, tests)
+    return "violation", "what it sent is no result"
+
+
+def _compare(values: list[Json], tests: Sequence[TestCase]) -> Finding:
+    for number, (value, test) in enumerate(zip(values, tests, strict=True), start=1):
+        try:
+            if same(value, test.expected):
+                continue
+        except RecursionError:
+            return "violation", "what it sent is nested too deep"
+        return "fail", one_line(f"call {number} returned {_short(value)}, expected {_short(test.expected)}")
+    return "pass", ""
+
+
+def same(value: Json, expected: Json) -> bool:
+    """Equality of JSON values with their types: true is not 1, 1 is not 1.0. A tuple has become a list by then."""
+    if isinstance(expected, list | tuple):
+        return (
+            isinstance(value, list | tuple)
+            and len(value) == len(expected)
+            and all(same(one, other) for one, other in zip(value, expected, strict=True))
+        )
+    if isinstance(expected, dict):
+        return (
+            isinstance(value, dict)
+            and value.keys() == expected.keys()
+            and all(same(value[key], expected[key]) for key in expected)
+        )
+    return type(value) is type(expected) and bool(value == expected)
+
+
+def one_line(text: str) -> str:
+    """Printable, on one line, of bounded length: candidates' words reach terminals and web pages."""
+    printable = "".join(character if character.isprintable() else " " for character in text[:DETAIL_CHARACTERS])
+    return printable.strip()
+
+
+def _short(value: Json) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 100 else f"{text[:100]}…"
