@@ -128,9 +128,10 @@ def test_a_failure_leaves_the_earlier_dataset_as_it_was(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_build_left_behind_is_not_read_and_goes(tmp_path: Path) -> None:
-    write(tmp_path, {".data.new/train.jsonl": "half a li", ".data.old/train.jsonl": "old"})
+    write(tmp_path, {".data.new/stray.jsonl": "half a li", ".data.old/train.jsonl": "old", "data/train.jsonl": ""})
     build(config(GENERATED), tmp_path / "data")
     assert len(read_examples(tmp_path / "data" / "train.jsonl")) == 20
+    assert not (tmp_path / "data" / "stray.jsonl").exists()
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["data"]
 
 
