@@ -110,11 +110,11 @@ def _drawn(example: "Example") -> "Text":
     from rich.syntax import Syntax
     from rich.text import Text
 
-    python = Syntax("", "python", background_color="default")
+    python = Syntax("", "python", theme="ansi_dark")  # the terminal's own colours
     origin = example.origin
     place = f"{origin.path}:{origin.first_line}-{origin.last_line}" if origin.path else "made by data/generated.py"
     facts = [example.id, f"{origin.source} {origin.commit}".strip(), place, origin.licence or "licence unknown"]
-    drawn = Text(" · ".join(facts) + "\n", style="bold")
+    drawn = Text.assemble((" · ".join(facts), "bold"), "\n")
     drawn.append_text(_barred(Text(_printable(example.prompt)), "  "))
     drawn.append_text(_barred(python.highlight(_printable(example.completion)), "│ "))
     for test in example.tests:

@@ -1,5 +1,6 @@
 """The dataset folder: whole, the same for the same sources, without duplicates, and never half-written."""
 
+import resource
 from pathlib import Path
 
 import msgspec
@@ -140,6 +141,23 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"data` cannot be written: Not a directory"):
         build(config(GENERATED), tmp_path / "data")
     assert (tmp_path / "data").read_text() == "a file where the folder belongs"
+    assert not (tmp_path / ".data.new").exists()
+
+
+def test_a_disk_that_fills_up_is_named_and_leaves_the_earlier_dataset(tmp_path: Path) -> None:
+    out = tmp_path / "data"
+    build(config({**GENERATED, "train": 1}), out)
+    before = contents(out)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (2_000, hard)
+    )  # a longer file fails as on a full disk, with another number
+    try:
+        with pytest.raises(DataError, match=r"data` cannot be written: File too large"):
+            build(config(GENERATED), out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert contents(out) == before
     assert not (tmp_path / ".data.new").exists()
 
 
