@@ -60,7 +60,7 @@ class _Tally:
 
     def more(self) -> bool:
         """Whether another request is due."""
-        if time.perf_counter() > self.deadline:
+        if time.perf_counter() > self.deadline or self.failures.total() >= self.limit:
             return False
         return self.started < self.limit or self.during_due or (self.awaits_switch and self.switched is None)
 
@@ -100,7 +100,7 @@ def run_load(
     """Sends `body` from `clients` closed loops until `requests` are answered.
 
     `during` runs once on the way, in a thread; the load goes on until it is done and, with `awaits_switch`, until
-    another version answered. `limit_s` ends it in any case. An exception of `during` is raised.
+    another version answered. As many failures, or `limit_s`, end it in any case. An exception of `during` is raised.
     """
     tally = _Tally(requests, time.perf_counter() + limit_s, during_due=during is not None, awaits_switch=awaits_switch)
     return asyncio.run(_run(url + path, clients, body, during, tally))

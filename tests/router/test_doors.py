@@ -98,6 +98,14 @@ def test_a_body_over_the_limit_is_a_413(router, model, chunked):
     assert json.loads(response.read())["error"]["message"] == "the body is over 16 MiB; shorten the prompt"
 
 
+def test_a_body_announced_over_the_limit_is_not_waited_for(router):
+    with socket.create_connection(("127.0.0.1", router.port), timeout=10) as client:
+        client.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: h\r\nContent-Length: 999999999\r\n\r\n")
+        response = http.client.HTTPResponse(client)
+        response.begin()
+        assert response.status == 413
+
+
 def test_a_body_that_never_ends_is_a_408(start_router, model):
     router = start_router(request_timeout_s=0.5)
     router.point_to(model("v1"))

@@ -49,6 +49,7 @@ def test_a_stream_cut_after_content_ends_with_an_error_event(router, model):
     router.point_to(model("v1", cut))
     events = router.stream().read().split(b"\n\n")
     assert b'"one"' in events[0]
+    assert events[1].startswith(b'data: {"error":')
     assert b'"code":"stream_cut"' in events[1]
     assert events[2:] == [b""]
 
