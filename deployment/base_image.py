@@ -41,7 +41,7 @@ def ensure_base_image(client: docker.DockerClient, name: str, layout: Layout, pr
     if name != MADE_HERE:
         return _pull(client, name, progress)
     with locked(layout.cache / "base-image.lock", what="making the base image", wait_s=LOCK_WAIT_S):
-        return _find(client, name) or _make(client, layout.cache / "base-image", progress)
+        return _find(client, name) or make_base_image(client, layout.cache / "base-image", progress)
 
 
 def _find(client: docker.DockerClient, name: str) -> str | None:
@@ -63,7 +63,7 @@ def _pull(client: docker.DockerClient, name: str, progress: Progress) -> str:
         ) from error
 
 
-def _make(client: docker.DockerClient, work: Path, progress: Progress) -> str:
+def make_base_image(client: docker.DockerClient, work: Path, progress: Progress) -> str:
     """debootstrap → slim → import. Nothing of it stays on disk."""
     _check_tools()
     shutil.rmtree(work, ignore_errors=True)  # what a killed run left

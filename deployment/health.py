@@ -9,8 +9,9 @@ from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 
 from hone.errors import NeverHealthy
-from hone.records import Deployment
+from hone.records import Deployment, Record
 
+VERSION_HEADER = "x-hone-model-version"  # on every answer of our server
 POLL_S = 0.05
 PROBE_TIMEOUT_S = 2.0
 SMOKE_TIMEOUT_S = 30.0
@@ -18,19 +19,25 @@ SMOKE_TOKENS = 4
 EXCERPT_CHARACTERS = 300
 
 
+class Answer(Record, frozen=True):
+    """What came back; `version` is the model version that the server says it is."""
+
+    status: int
+    version: str
+    body: bytes
+
+
 class Died(NeverHealthy):
     """The new deployment ended before it was ready."""
 
 
 def is_ready(deployment: Deployment, *, timeout_s: float = PROBE_TIMEOUT_S) -> bool:
-    """Whether it takes requests now, and is that model version and not somebody else on the same port."""
+    """Whether it takes requests now, and is that version and not somebody else on the same port."""
     try:
-        status, body = request(deployment.url, "GET", "/health/ready", timeout_s=timeout_s)
-        answer = json.loads(body)
-    except (OSError, HTTPException, ValueError):
+        answer = request(deployment.url, "GET", "/health/ready", timeout_s=timeout_s)
+    except (OSError, HTTPException):
         return False
-    wanted = (deployment.model_name, deployment.model_version)
-    return status == 200 and isinstance(answer, dict) and (answer.get("model"), answer.get("version")) == wanted
+    return answer.status == 200 and answer.version == deployment.model_version
 
 
 def wait_ready(deployment: Deployment, *, alive: Callable[[], bool], timeout_s: float) -> float:
@@ -53,12 +60,13 @@ def wait_ready(deployment: Deployment, *, alive: Callable[[], bool], timeout_s: 
 
 def smoke(deployment: Deployment) -> None:
     """One real completion of a few tokens. Raises `NeverHealthy` saying what came back instead of one."""
-    wanted = {"model": deployment.model_name, "prompt": "def", "max_tokens": SMOKE_TOKENS, "temperature": 0}
+    model = f"{deployment.model_name}:{deployment.model_version}"
+    wanted = {"model": model, "prompt": "def", "max_tokens": SMOKE_TOKENS, "temperature": 0}
     try:
-        status, body = request(deployment.url, "POST", "/v1/completions", json.dumps(wanted), timeout_s=SMOKE_TIMEOUT_S)
-        if status == 200 and isinstance(json.loads(body)["choices"][0]["text"], str):
+        answer = request(deployment.url, "POST", "/v1/completions", json.dumps(wanted), timeout_s=SMOKE_TIMEOUT_S)
+        if answer.status == 200 and isinstance(json.loads(answer.body)["choices"][0]["text"], str):
             return
-        problem = f"{status} {body[:EXCERPT_CHARACTERS].decode(errors='replace')}"
+        problem = f"{answer.status} {answer.body[:EXCERPT_CHARACTERS].decode(errors='replace')}"
     except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:
         problem = f"{type(error).__name__}: {error}"
     raise NeverHealthy(
@@ -66,12 +74,12 @@ def smoke(deployment: Deployment) -> None:
     )
 
 
-def request(url: str, method: str, path: str, body: str | None = None, *, timeout_s: float) -> tuple[int, bytes]:
-    """One request without a proxy; `url` is `http://HOST:PORT`. Returns status and body."""
+def request(url: str, method: str, path: str, body: str | None = None, *, timeout_s: float) -> Answer:
+    """One request without a proxy; `url` is `http://HOST:PORT`."""
     connection = HTTPConnection(url.removeprefix("http://"), timeout=timeout_s)
     try:
         connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
         response = connection.getresponse()
-        return response.status, response.read()
+        return Answer(response.status, response.getheader(VERSION_HEADER, ""), response.read())
     finally:
         connection.close()

@@ -20,6 +20,9 @@ SOURCES = Path(hone.__file__).parents[1]  # the folder that holds `serving/` and
 Progress = Callable[[str], None]
 
 
+KILL_AFTER_S = 5.0  # beyond the grace time: a server that has not ended by itself by then is stuck
+
+
 class PortTaken(DeploymentError):
     """Somebody else took the port between choice and start; choose another one."""
 
@@ -35,7 +38,7 @@ class ServerSpec(Record, frozen=True):
     port: int  # on 127.0.0.1
     memory_mb: int
     cpus: float
-    grace_s: float  # for requests in flight, between SIGTERM and the end
+    grace_s: float  # for requests in flight, after SIGTERM
 
     @property
     def threads(self) -> int:

@@ -9,7 +9,7 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.containers import Container
 
-from deployment.engines import SOURCES, PortTaken, Progress, ServerSpec, project_key
+from deployment.engines import KILL_AFTER_S, SOURCES, PortTaken, Progress, ServerSpec, project_key
 from deployment.image import SERVER_PORT, build_version
 from hone.errors import DeploymentError, EngineUnavailable
 from hone.layout import Layout
@@ -87,7 +87,7 @@ class DockerEngine:
         return self._client.containers.create(
             spec.image_digest,
             name=handle,
-            environment={"HONE_SERVE_THREADS": str(spec.threads)},
+            environment={"HONE_SERVE_THREADS": str(spec.threads), "HONE_SERVE_GRACE_S": str(spec.grace_s)},
             labels={PROJECT_LABEL: self._project, DEPLOYMENT_LABEL: spec.deployment_id},
             ports={f"{SERVER_PORT}/tcp": ("127.0.0.1", spec.port)},
             read_only=True,
@@ -121,7 +121,7 @@ class DockerEngine:
             try:
                 container = self._client.containers.get(handle)
                 if grace_s:
-                    container.stop(timeout=round(grace_s))
+                    container.stop(timeout=round(grace_s + KILL_AFTER_S))
                 container.remove(force=True)
             except NotFound:
                 return

@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from deployment.engines import SOURCES, PortTaken, Progress, ServerSpec, port_is_free
+from deployment.engines import KILL_AFTER_S, SOURCES, PortTaken, Progress, ServerSpec, port_is_free
 from hone import daemon
 from hone.errors import DaemonError, DeploymentError
 from hone.files import sha256_tree
@@ -61,7 +61,7 @@ class ProcessEngine:
             env=environment(spec, weights),
             cwd=str(self.sources),
             url=f"http://127.0.0.1:{spec.port}",
-            grace_s=spec.grace_s,
+            grace_s=spec.grace_s + KILL_AFTER_S,
         )
         try:
             daemon.start(
@@ -104,4 +104,5 @@ def environment(spec: ServerSpec, weights: Path) -> dict[str, str]:
         "HONE_SERVE_HOST": "127.0.0.1",
         "HONE_SERVE_PORT": str(spec.port),
         "HONE_SERVE_THREADS": str(spec.threads),
+        "HONE_SERVE_GRACE_S": str(spec.grace_s),
     }

@@ -60,7 +60,7 @@ def rollback(
 
     Example: hone deploy rollback --to 2
     """
-    from deployment.rollout import rollback as roll_back
+    from deployment.rollback import rollback as roll_back
 
     layout = find_layout()
     started = time.monotonic()

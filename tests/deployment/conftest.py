@@ -32,8 +32,7 @@ if behaviour == "dies":
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         ready = behaviour != "never ready"
-        who = {"model": os.environ["HONE_SERVE_MODEL"], "version": os.environ["HONE_SERVE_VERSION"]}
-        self.answer(200 if ready else 503, {"status": "ready" if ready else "loading", **who})
+        self.answer(200 if ready else 503, {"status": "ready" if ready else "loading"})
     def do_POST(self):
         length = int(self.headers.get("Content-Length", 0))
         wanted = json.loads(self.rfile.read(length))
@@ -45,6 +44,7 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, status, body):
         content = json.dumps(body).encode()
         self.send_response(status)
+        self.send_header("X-Hone-Model-Version", os.environ["HONE_SERVE_VERSION"])
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

@@ -19,7 +19,8 @@ from deployment.engines.process import ProcessEngine
 from deployment.history import open_history
 from deployment.launch import Launch
 from deployment.plan import State, state_of
-from deployment.rollout import deploy, events, rollback, serving_now, status, stop_all
+from deployment.rollback import rollback
+from deployment.rollout import deploy, events, serving_now, status, stop_all
 from hone import daemon
 from hone.errors import Busy, DeploymentError, NeverHealthy, NothingToRollBackTo
 from hone.files import locked
@@ -33,9 +34,9 @@ Deploy = Callable[..., Deployment]
 def answer_of(deployment: Deployment, **extra: float) -> str:
     """What a completion says: the fake server answers with its version."""
     body = json.dumps({"prompt": "def", **extra})
-    status_code, content = health.request(deployment.url, "POST", "/v1/completions", body, timeout_s=20)
-    assert status_code == 200
-    return str(json.loads(content)["choices"][0]["text"])
+    answer = health.request(deployment.url, "POST", "/v1/completions", body, timeout_s=20)
+    assert answer.status == 200
+    return str(json.loads(answer.body)["choices"][0]["text"])
 
 
 def no_settings() -> Settings:
