@@ -12,7 +12,7 @@ import aiohttp
 from yarl import URL
 
 from router.pointer import Target
-from router.wire import Refusal
+from router.wire import Refusal, error_code
 
 CONNECT_TIMEOUT_S = 2.0
 PATIENCE_S = 10.0  # how long a request waits for a target that fails: a crashed deployment is up again within it
@@ -20,6 +20,7 @@ MAX_RESETS = 6  # a request that itself ends every connection (and perhaps its d
 PAUSES_S = (0.0, 0.02, 0.05, 0.1, 0.2)  # after the first, second … failure on an unmoved target; then the last
 IDLE_S = 4.0  # below uvicorn's 5 s: an idle connection is left before the other end closes it
 WHOLE_BYTES = 8 * 2**20  # an answer that is no stream is read to its end before it is passed on, up to this size
+PASSING = {"draining": "is shutting down", "loading": "is still loading"}  # a served model's codes with its 503
 NO_DEPLOYMENT = Refusal(503, "no_deployment", "no deployment is serving; `hone deploy champion` starts one", 5)
 
 
@@ -122,10 +123,15 @@ class Upstream:
         finally:
             if response is not None and answer is None:
                 response.close()
-        if response.status == 503 and (b"draining" in answer.head or self._target_of(call) is not target):
+        if response.status == 503 and (reason := self._passes_soon(call, target, answer)):
             response.close()
-            return Failure("is shutting down")
+            return Failure(reason)
         return answer
+
+    def _passes_soon(self, call: Call, target: Target, answer: Answer) -> str:
+        """Why a 503 is worth another attempt; empty where it is the answer."""
+        moved = "is not the current one any more" if self._target_of(call) is not target else ""
+        return PASSING.get(error_code(answer.head), moved)
 
 
 async def _begin(response: aiohttp.ClientResponse) -> Answer:

@@ -32,6 +32,14 @@ NOT_RETURNED = HOP_BY_HOP.union(
 SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
+class _Error(msgspec.Struct):
+    code: str | None = None
+
+
+class _ErrorBody(msgspec.Struct):
+    error: _Error
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A request that the router answers itself."""
@@ -64,6 +72,14 @@ def refuse_path(method: str, path: str) -> Refusal:
     if path in FORWARDED:
         return Refusal(405, "method_not_allowed", f"`{path}` takes {FORWARDED[path]}, not {method}")
     return Refusal(404, "unknown_url", f"`{path}` is not served here; served: {', '.join(FORWARDED)}")
+
+
+def error_code(body: bytes) -> str:
+    """The code in an OpenAI error object; empty where there is none."""
+    try:
+        return msgspec.json.decode(body, type=_ErrorBody).error.code or ""
+    except msgspec.DecodeError:
+        return ""
 
 
 def header(headers: Headers, name: bytes) -> bytes:

@@ -127,11 +127,22 @@ def test_a_server_that_says_it_is_draining_is_left_for_the_one_the_file_names_no
 
     async def drain(fake, request, writer):
         router.point_to(new, "2")
-        writer.write(fake.response({"error": {"message": "draining"}}, "503 Service Unavailable"))
+        writer.write(fake.response({"error": {"code": "draining"}}, "503 Service Unavailable"))
 
     router.point_to(model("old", drain), "1")
     reply = router.ask()
     assert (reply.status, reply.text, reply.headers["x-hone-attempts"]) == (200, "new", "2")
+
+
+def test_a_server_that_still_loads_its_model_is_waited_for(router, model, healthy):
+    async def load_once(fake, request, writer):
+        if request.number == 0:
+            writer.write(fake.response({"error": {"code": "loading"}}, "503 Service Unavailable"))
+        else:
+            await healthy(fake, request, writer)
+
+    router.point_to(model("v1", load_once))
+    assert router.ask().status == 200
 
 
 def test_a_request_that_always_ends_the_connection_is_given_up(router, model):
