@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from hone.errors import ServingError, UnsafeArtifact
 from hone.records import write_record
 from serving.weights import RECORD_FILE, TOKENIZER_FILE, Weights
@@ -47,7 +49,7 @@ def convert(model_dir: Path, out: Path, *, quantization: str = "float32") -> Pat
         with _quiet_transformers():
             _write_weights(model_dir, beside, architecture, quantization)
         _swap(beside, out)
-    except (OSError, ValueError, KeyError, RuntimeError, NotImplementedError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, NotImplementedError, SafetensorError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
         raise ServingError(f"`{model_dir}` could not be converted: {first}", detail=str(error)) from error
     finally:
@@ -99,7 +101,8 @@ def _write_weights(model_dir: Path, folder: Path, architecture: str, quantizatio
 
 def _name_missing_tokens(path: Path, eos_token: str | None) -> None:
     """CTranslate2 cannot load a configuration with a null for a special token, as a tokenizer without BOS gives."""
-    config = {name: eos_token if value is None else value for name, value in json.loads(path.read_bytes()).items()}
+    config = json.loads(path.read_bytes())
+    config |= {name: eos_token for name, value in config.items() if value is None and name.endswith("_token")}
     path.write_text(json.dumps(config, indent=2) + "\n")
 
 

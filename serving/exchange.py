@@ -20,7 +20,7 @@ REQUEST_ID = re.compile(r"[!-~]{1,128}")
 CLIENT_GONE = 499  # nginx's number for it; never sent
 
 
-class ClientGone(Exception):  # noqa: N818 - not an error of ours
+class ClientGone(Exception):
     """The client closed the connection before its answer was complete."""
 
 

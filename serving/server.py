@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 from types import FrameType
 
@@ -92,5 +93,5 @@ def _listen(options: Options) -> socket.socket:
     except OSError as error:
         where = f"{options.host}:{options.port}"
         raise ServingError(
-            f"cannot listen on `{where}`: {error.strerror}; choose another `--port` or `--host`"
+            f"cannot listen on `{where}`: {os.strerror(error.errno or 0)}; choose another `--port` or `--host`"
         ) from error

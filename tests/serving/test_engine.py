@@ -1,0 +1,150 @@
+import asyncio
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hone.errors import ServingError
+from serving.engine import Engine, Piece, load_engine
+from serving.sampling import Sampling
+from tests.serving.tiny import PROMPT, RECITED
+
+
+@pytest.fixture(scope="module")
+def engine(weights: Path) -> Iterator[Engine]:
+    loaded = load_engine(weights, threads=2)
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture(scope="module")
+def endless(endless_weights: Path) -> Iterator[Engine]:
+    loaded = load_engine(endless_weights, threads=1)
+    yield loaded
+    loaded.close()
+
+
+def generate(engine: Engine, prompt: str = PROMPT, **wishes: Any) -> list[Piece]:
+    sampling = Sampling(**{"max_tokens": 100, "temperature": 0.0, **wishes})
+
+    async def collect() -> list[Piece]:
+        return [piece async for piece in engine.generate(engine.encode(prompt), sampling)]
+
+    return asyncio.run(collect())
+
+
+def text_of(pieces: list[Piece]) -> str:
+    return "".join(piece.text for piece in pieces)
+
+
+def test_it_recites_what_it_learnt_and_ends_there(engine: Engine) -> None:
+    pieces = generate(engine)
+    assert text_of(pieces) == RECITED
+    assert [piece.finish for piece in pieces if piece.finish] == ["stop"]
+    assert pieces[-1].tokens == len(engine.encode(RECITED))
+
+
+def test_a_character_of_several_tokens_comes_whole(engine: Engine) -> None:
+    assert len(engine.encode("🎉")) > 1
+    pieces = [piece.text for piece in generate(engine)]
+    assert all("\ufffd" not in piece for piece in pieces)
+    assert sum("🎉" in piece for piece in pieces) == 1
+
+
+def test_a_cut_within_a_character_leaves_it_out(engine: Engine) -> None:
+    until = len(engine.encode(RECITED[: RECITED.index("🎉")]))
+    pieces = generate(engine, max_tokens=until + 1)
+    assert text_of(pieces) == RECITED[: RECITED.index("🎉")]
+    assert pieces[-1].finish == "length"
+    assert pieces[-1].tokens == until + 1
+
+
+def test_a_stop_string_that_spans_tokens_ends_the_answer_before_it(engine: Engine) -> None:
+    pieces = generate(engine, stop=("turn 'Hel",))
+    assert text_of(pieces) == RECITED[: RECITED.index("turn 'Hel")]
+    assert pieces[-1].finish == "stop"
+
+
+def test_random_tokens_decode_as_the_tokenizer_decodes_them_at_once(endless: Engine) -> None:
+    pieces = generate(endless, max_tokens=300, temperature=2.0, seed=5)
+    assert pieces[-1].tokens == 300
+    text_of(pieces).encode()  # valid UTF-8, no lone surrogates
+
+
+def test_the_same_seed_gives_the_same_answer_and_another_one_another(endless: Engine) -> None:
+    first, again, other = (text_of(generate(endless, temperature=1.0, seed=seed)) for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_a_seeded_answer_is_the_greedy_one_where_only_one_token_may_be_drawn(endless: Engine) -> None:
+    assert generate(endless, temperature=1.0, seed=1, top_k=1) == generate(endless)
+
+
+def test_a_seeded_answer_ends_at_the_end_of_text(engine: Engine) -> None:
+    pieces = generate(engine, temperature=0.01, seed=1)
+    assert (text_of(pieces), pieces[-1].finish) == (RECITED, "stop")
+
+
+def test_sampling_without_a_seed_varies(endless: Engine) -> None:
+    assert len({text_of(generate(endless, temperature=1.5)) for _ in range(3)}) > 1
+
+
+def test_leaving_the_stream_frees_the_slot(endless: Engine) -> None:
+    async def leave_then_ask() -> list[Piece]:
+        prompt = endless.encode(PROMPT)
+        long = Sampling(max_tokens=8000, temperature=0.0)
+        async with aclosing(endless.generate(prompt, long)) as pieces:
+            async for _ in pieces:
+                break
+        short = Sampling(max_tokens=3, temperature=0.0)
+        return [piece async for piece in endless.generate(prompt, short)]  # on the only slot
+
+    assert asyncio.run(leave_then_ask())[-1].tokens == 3
+
+
+def test_a_waiting_request_that_is_given_up_never_runs(endless: Engine) -> None:
+    async def give_up() -> None:
+        prompt = endless.encode(PROMPT)
+        running = endless.generate(prompt, Sampling(max_tokens=8000, temperature=0.0))
+        await anext(running)
+        waiting = endless.generate(prompt, Sampling(max_tokens=8000, temperature=0.0))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(waiting), 0.05)
+        await running.aclose()
+
+    asyncio.run(give_up())
+    assert generate(endless, max_tokens=2)[-1].tokens == 2
+
+
+def test_an_exception_in_the_generating_thread_reaches_the_caller(weights: Path) -> None:
+    broken = load_engine(weights, threads=1)
+    broken.weights = None  # type: ignore[assignment]
+    with pytest.raises(AttributeError):
+        generate(broken)
+    broken.close()
+
+
+def test_a_folder_without_its_model_is_named(weights: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(weights, tmp_path / "w")
+    (folder / "model.bin").unlink()
+    with pytest.raises(ServingError, match=r"`model\.bin` is missing"):
+        load_engine(folder, threads=1)
+
+
+def test_a_truncated_model_is_named(weights: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(weights, tmp_path / "w")
+    (folder / "model.bin").write_bytes((folder / "model.bin").read_bytes()[:5000])
+    with pytest.raises(ServingError, match="cannot be loaded"):
+        load_engine(folder, threads=1)
+
+
+def test_a_record_with_an_unknown_key_is_named(weights: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(weights, tmp_path / "w")
+    record = json.loads((folder / "serving.json").read_text())
+    (folder / "serving.json").write_text(json.dumps({**record, "surprise": 1}))
+    with pytest.raises(ServingError, match=r"serving.json` is not readable.*surprise"):
+        load_engine(folder, threads=1)
