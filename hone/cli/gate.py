@@ -9,7 +9,7 @@ from hone.layout import find_layout
 if TYPE_CHECKING:
     from hone.records import Verdict
 
-app = typer.Typer(no_args_is_help=True, help="What the evidence gate says of the adapter.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="What the evidence gate says of the adapter.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the record instead, for programs.")]
 

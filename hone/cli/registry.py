@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from hone.records import ModelVersion
     from registry.store import Store
 
-app = typer.Typer(no_args_is_help=True, help="The registered model versions, their verdicts and aliases.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="The registered model versions, their verdicts and aliases."
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the records instead, for programs.")]
 Selector = Annotated[str, typer.Argument(metavar="SELECTOR", help="An alias (`champion`) or a version number.")]

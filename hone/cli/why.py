@@ -9,7 +9,7 @@ from hone.layout import find_layout
 
 ENDPOINT = "endpoint"
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

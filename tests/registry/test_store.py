@@ -77,8 +77,10 @@ def test_the_next_adapter_that_passes_takes_both_aliases(register, store, model_
 
 
 def test_the_same_adapter_and_verdict_are_registered_once(register, store, model_name):
+    steps: list[str] = []
     first = register()
-    assert register(decided_at=9999.0) == first
+    assert register(decided_at=9999.0, progress=steps.append) == first
+    assert steps == []
     assert [version.version for version in store.versions(model_name)] == ["1"]
 
 
