@@ -60,7 +60,7 @@ class Engine(Protocol):
         """Keeps the weights where no later run changes them: builds the image, or copies the folder (None)."""
 
     def start(self, spec: ServerSpec) -> str:
-        """Starts a server and returns its handle at once, not ready yet. Raises `PortTaken`."""
+        """Starts a server and returns its handle at once, not ready yet. Raises `PortTaken` where it knows so soon."""
 
     def alive(self, handle: str) -> bool:
         """Whether it runs now, rather than having ended or waiting to be started again."""

@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from deployment.engines import KILL_AFTER_S, SOURCES, PortTaken, Progress, ServerSpec, port_is_free
+from deployment.engines import KILL_AFTER_S, SOURCES, Progress, ServerSpec
 from hone import daemon
 from hone.errors import DaemonError, DeploymentError
 from hone.files import sha256_tree
@@ -53,8 +53,6 @@ class ProcessEngine:
                 f"the weights of version {spec.model_version} are gone from `{weights}`; "
                 f"`hone deploy version {spec.model_version}` makes them again"
             )
-        if not port_is_free(spec.port):
-            raise PortTaken(f"port {spec.port} is taken")
         handle = PREFIX + spec.deployment_id
         server = daemon.DaemonSpec(
             argv=(sys.executable, "-m", "serving"),

@@ -112,7 +112,7 @@ def test_the_latest_to_have_served_stay_warm() -> None:
 
 def test_a_dead_one_that_was_started_anew_need_not_stand() -> None:
     history = events(("switched", at("1")), ("switched", at("2")), ("rolled back", at("1", instance="again")))
-    assert beyond_warm(state_of(history), 1) == (at("1"),)
+    assert beyond_warm(state_of(history), 2) == (at("1"),)
 
 
 def test_an_orphan_is_what_no_standing_deployment_of_that_engine_has() -> None:

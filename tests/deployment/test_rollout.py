@@ -256,12 +256,12 @@ def test_a_port_taken_between_choice_and_start_is_replaced_by_another(
     first = deploy_version(1)
     taken = int(first.url.rpartition(":")[2])  # by somebody who even answers
     offered = iter([taken, free_port()])
-    planned = msgspec.structs.replace(first, id="v1-second", handle="", url="")
+    planned = msgspec.structs.replace(first, id="v2-second", model_version="2", handle="", url="")
     with open_history(layout) as history:
         launch = Launch(engine, history, State(), DeploymentSettings(), print, choose_port=lambda _taken: next(offered))
         new = launch.again(planned, reason="")
     assert new.url != first.url
-    assert answer_of(new) == "1"
+    assert answer_of(new) == "2"
 
 
 def test_requests_in_flight_finish_before_an_old_deployment_is_stopped(
