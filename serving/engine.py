@@ -94,8 +94,6 @@ class _Generation:
 
     def run(self) -> None:
         """Generates to the end and delivers every piece."""
-        if self.cancelled:
-            return
         if self._sampling.seed is not None and self._sampling.temperature > 0:
             finish = self._run_seeded()
         else:

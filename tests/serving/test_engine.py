@@ -1,7 +1,7 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -93,31 +93,55 @@ def test_sampling_without_a_seed_varies(endless: Engine) -> None:
     assert len({text_of(generate(endless, temperature=1.5)) for _ in range(3)}) > 1
 
 
-def test_leaving_the_stream_frees_the_slot(endless: Engine) -> None:
+class Counting:
+    """A CTranslate2 generator that counts its calls and its steps."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.calls = self.steps = 0
+        self._generator = engine.generator
+        self.engine = Engine(engine.weights, engine.vocabulary, engine.tokenizer, self, slots=1)
+
+    def generate_batch(self, *arguments: Any, callback: Callable[[Any], bool], **options: Any) -> Any:
+        self.calls += 1
+
+        def counted(step: Any) -> bool:
+            self.steps += 1
+            return callback(step)
+
+        return self._generator.generate_batch(*arguments, callback=counted, **options)
+
+
+LONG = Sampling(max_tokens=8000, temperature=0.0)
+
+
+def test_leaving_a_stream_stops_its_generation_and_frees_the_slot(endless: Engine) -> None:
+    counting = Counting(endless)
+    prompt = endless.encode(PROMPT)
+
     async def leave_then_ask() -> list[Piece]:
-        prompt = endless.encode(PROMPT)
-        long = Sampling(max_tokens=8000, temperature=0.0)
-        async with aclosing(endless.generate(prompt, long)) as pieces:
-            async for _ in pieces:
-                break
+        async with aclosing(counting.engine.generate(prompt, LONG)) as pieces:
+            await anext(pieces)
         short = Sampling(max_tokens=3, temperature=0.0)
-        return [piece async for piece in endless.generate(prompt, short)]  # on the only slot
+        return [piece async for piece in counting.engine.generate(prompt, short)]  # in the only slot
 
     assert asyncio.run(leave_then_ask())[-1].tokens == 3
+    assert counting.steps < 4000
 
 
 def test_a_waiting_request_that_is_given_up_never_runs(endless: Engine) -> None:
+    counting = Counting(endless)
+    prompt = endless.encode(PROMPT)
+
     async def give_up() -> None:
-        prompt = endless.encode(PROMPT)
-        running = endless.generate(prompt, Sampling(max_tokens=8000, temperature=0.0))
-        await anext(running)
-        waiting = endless.generate(prompt, Sampling(max_tokens=8000, temperature=0.0))
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(anext(waiting), 0.05)
-        await running.aclose()
+        async with aclosing(counting.engine.generate(prompt, LONG)) as running:
+            await anext(running)
+            async with aclosing(counting.engine.generate(prompt, LONG)) as waiting:
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(anext(waiting), 0.01)
 
     asyncio.run(give_up())
-    assert generate(endless, max_tokens=2)[-1].tokens == 2
+    generate(counting.engine, max_tokens=2)  # comes after it in the only slot
+    assert counting.calls == 2
 
 
 def test_an_exception_in_the_generating_thread_reaches_the_caller(weights: Path) -> None:
