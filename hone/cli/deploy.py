@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from hone.records import Deployment
     from hone.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Bring a model version to traffic, and take it back.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Bring a model version to traffic, and take it back."
+)
 
 Force = Annotated[
     str | None,
