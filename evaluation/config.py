@@ -1,4 +1,4 @@
-"""The evaluation section of a recipe. Every default has its reason beside it; nothing else in evaluation has defaults."""
+"""The evaluation section of a recipe. Every default has its reason beside it."""
 
 from typing import Literal
 
@@ -22,9 +22,9 @@ class EvaluationConfig(Config):
     max_new_tokens: int = Field(96, ge=1)
     """Tokens of a completion at most. A base model that never ends costs them all, for each task."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """bf16: matrix products in bfloat16 by autocast, faster where the processor has it; near ties may fall otherwise."""
+    """bf16: matrix products in bfloat16 by autocast. Pays for large models; near ties may fall otherwise."""
     bootstrap_resamples: int = Field(10_000, ge=100)
-    """Of the loss suite. Fewer make the interval's ends noisier; ten thousand take about a second for a thousand files."""
+    """Of the loss suite. Fewer make the interval's ends noisier; ten thousand take a second for a thousand files."""
     seed: int = 0
     """Of the bootstrap. Generation is greedy and needs none."""
     limits: Limits = Limits()

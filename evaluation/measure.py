@@ -1,0 +1,253 @@
+"""Measures an adapter against its base model on held-out examples: evidence, and the results that it rests on.
+
+Two suites: `measure_execution` runs the completions of both in the sandbox, `measure_loss` compares their loss per
+token. Writes no file and decides nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from evaluation.config import EvaluationConfig
+from evaluation.generation import Decoding, generate
+from evaluation.loss import Encoded, TokenLoss, completion_loss
+from evaluation.models import ModelPair
+from evaluation.sandbox import Candidate, Outcome, Sandbox, Status
+from evaluation.statistics import mcnemar_exact, paired_bootstrap, wilson
+from hone.errors import EvaluationError
+from hone.records import Evidence, Example, Record
+
+# A completion is the rest of one function: it ends where the next statement at the margin begins.
+STOP = ("\ndef ", "\nclass ", "\n@", "\nif ", "\nfor ", "\nprint(", "\nassert ", "\nimport ", "\nfrom ", "\n#", "\n```")
+
+Progress = Callable[[str, int, int], None]  # what is being done, done, total
+T = TypeVar("T")
+
+
+class Digests(Record, frozen=True):
+    """The exact bytes that evidence is bound to."""
+
+    adapter: str
+    base: str
+    dataset: str
+
+
+class TaskResult(Record, frozen=True):
+    """One executed task: what each model wrote, and what became of it."""
+
+    id: str
+    base_completion: str
+    tuned_completion: str
+    base_status: Status
+    base_detail: str
+    tuned_status: Status
+    tuned_detail: str
+
+
+class FileResult(Record, frozen=True):
+    """The loss of one file's completions under each model; sums in nats."""
+
+    path: str
+    tokens: int
+    base_loss: float
+    tuned_loss: float
+
+
+class ExecutionMetrics(Record, frozen=True):
+    """What `dvc metrics show` shows of the execution suite."""
+
+    base_pass_at_1: float
+    base_low: float
+    base_high: float
+    tuned_pass_at_1: float
+    tuned_low: float
+    tuned_high: float
+    p_value: float
+    tasks: int
+
+
+class LossMetrics(Record, frozen=True):
+    """What `dvc metrics show` shows of the loss suite; nats per token."""
+
+    base_loss: float
+    tuned_loss: float
+    difference: float
+    difference_low: float
+    difference_high: float
+    tokens: int
+    files: int
+
+
+def measure_execution(
+    models: ModelPair,
+    examples: Sequence[Example],
+    config: EvaluationConfig,
+    sandbox: Sandbox,
+    digests: Digests,
+    *,
+    clock: Callable[[], float],
+    progress: Progress,
+) -> tuple[Evidence, list[TaskResult]]:
+    """pass@1 of both models, greedily, on the same tasks. Raises `EvaluationError` where no example has tests."""
+    tasks = evenly_spaced([example for example in examples if example.tests], config.tasks)
+    if not tasks:
+        raise EvaluationError(
+            f"none of the {len(examples)} held-out examples has tests to execute; set `evaluation.suite: loss`"
+        )
+    prompts = [task.prompt for task in tasks]
+    decoding = Decoding(max_new_tokens=config.max_new_tokens, stop=STOP, precision=config.precision)
+
+    def complete(what: str, *, tuned: bool) -> list[str]:
+        with models.tuned() if tuned else models.base() as model:
+            return generate(
+                model, models.tokenizer, prompts, decoding, batch_size=config.batch_size, progress=named(progress, what)
+            )
+
+    base, tuned = complete("base completions", tuned=False), complete("tuned completions", tuned=True)
+    outcomes = execute([*zip(tasks, base, strict=True), *zip(tasks, tuned, strict=True)], sandbox, progress)
+    results = [
+        TaskResult(
+            id=task.id,
+            base_completion=base[index],
+            tuned_completion=tuned[index],
+            base_status=outcomes[index].status,
+            base_detail=outcomes[index].detail,
+            tuned_status=outcomes[len(tasks) + index].status,
+            tuned_detail=outcomes[len(tasks) + index].detail,
+        )
+        for index, task in enumerate(tasks)
+    ]
+    return execution_evidence(results, digests, sandbox.isolation, now=clock()), results
+
+
+def execute(completed: Sequence[tuple[Example, str]], sandbox: Sandbox, progress: Progress) -> list[Outcome]:
+    """Runs each example's prompt with a completion against its tests."""
+    candidates = [
+        Candidate(id=example.id, source=example.prompt + text, entry_point=example.entry_point, tests=example.tests)
+        for example, text in completed
+    ]
+    done = 0
+
+    def count(_: Outcome) -> None:
+        nonlocal done
+        done += 1
+        progress("sandboxed runs", done, len(candidates))
+
+    return sandbox.run(candidates, on_done=count)
+
+
+def execution_evidence(results: Sequence[TaskResult], digests: Digests, isolation: str, *, now: float) -> Evidence:
+    """What task results prove."""
+    base = [result.base_status == "pass" for result in results]
+    tuned = [result.tuned_status == "pass" for result in results]
+    return Evidence(
+        suite="execution",
+        adapter_digest=digests.adapter,
+        base_digest=digests.base,
+        dataset_digest=digests.dataset,
+        isolation=isolation,
+        base=wilson(sum(base), len(base)),
+        tuned=wilson(sum(tuned), len(tuned)),
+        paired=mcnemar_exact(base, tuned),
+        measured_at=now,
+    )
+
+
+def measure_loss(
+    models: ModelPair,
+    encoded: Sequence[Encoded],
+    paths: Sequence[str],
+    config: EvaluationConfig,
+    digests: Digests,
+    *,
+    max_tokens: int,
+    clock: Callable[[], float],
+    progress: Progress,
+) -> tuple[Evidence, list[FileResult]]:
+    """Held-out loss of both models on the same completions, summed by file.
+
+    `encoded[i]`, tokenised as in training, comes from file `paths[i]`; what is longer than `max_tokens` is left out,
+    as in training. Raises `EvaluationError` where nothing is left.
+    """
+    fitting = [pair for pair in zip(encoded, paths, strict=True) if len(pair[0][0]) <= max_tokens]
+    chosen = evenly_spaced(fitting, config.tasks)
+    if not chosen:
+        raise EvaluationError(
+            f"none of the {len(encoded)} held-out examples has at most `max_tokens: {max_tokens}` tokens; raise it"
+        )
+    examples, files = [example for example, _ in chosen], [path for _, path in chosen]
+
+    def measure(what: str, *, tuned: bool) -> list[TokenLoss]:
+        with models.tuned() if tuned else models.base() as model:
+            return completion_loss(
+                model,
+                examples,
+                batch_size=config.batch_size,
+                precision=config.precision,
+                progress=named(progress, what),
+            )
+
+    base, tuned = measure("base loss", tuned=False), measure("tuned loss", tuned=True)
+    results = by_file(files, base, tuned)
+    difference = paired_bootstrap(
+        [(result.base_loss, result.tokens) for result in results],
+        [(result.tuned_loss, result.tokens) for result in results],
+        seed=config.seed,
+        resamples=config.bootstrap_resamples,
+    )
+    evidence = Evidence(
+        suite="loss",
+        adapter_digest=digests.adapter,
+        base_digest=digests.base,
+        dataset_digest=digests.dataset,
+        isolation="",
+        loss=difference,
+        measured_at=clock(),
+    )
+    return evidence, results
+
+
+def by_file(paths: Sequence[str], base: Sequence[TokenLoss], tuned: Sequence[TokenLoss]) -> list[FileResult]:
+    """The sums of each file's examples, files in order of name."""
+    sums: dict[str, tuple[int, float, float]] = {}
+    for path, (before, tokens), (after, _) in zip(paths, base, tuned, strict=True):
+        so_far = sums.get(path, (0, 0.0, 0.0))
+        sums[path] = (so_far[0] + tokens, so_far[1] + before, so_far[2] + after)
+    return [FileResult(path, *sums[path]) for path in sorted(sums)]
+
+
+def metrics_of(evidence: Evidence) -> ExecutionMetrics | LossMetrics:
+    """The numbers of evidence, flat. Raises `EvaluationError` where there are none."""
+    if evidence.base and evidence.tuned and evidence.paired:
+        return ExecutionMetrics(
+            base_pass_at_1=evidence.base.rate,
+            base_low=evidence.base.low,
+            base_high=evidence.base.high,
+            tuned_pass_at_1=evidence.tuned.rate,
+            tuned_low=evidence.tuned.low,
+            tuned_high=evidence.tuned.high,
+            p_value=evidence.paired.p_value,
+            tasks=evidence.tuned.tasks,
+        )
+    if evidence.loss:
+        return LossMetrics(
+            base_loss=evidence.loss.base,
+            tuned_loss=evidence.loss.tuned,
+            difference=evidence.loss.difference,
+            difference_low=evidence.loss.low,
+            difference_high=evidence.loss.high,
+            tokens=evidence.loss.tokens,
+            files=evidence.loss.files,
+        )
+    raise EvaluationError(f"evidence of suite `{evidence.suite}` holds no numbers")
+
+
+def evenly_spaced(items: Sequence[T], most: int) -> list[T]:
+    """At most so many items, spread over all of them; every item where `most` is 0."""
+    if not most or most >= len(items):
+        return list(items)
+    return [items[index * len(items) // most] for index in range(most)]
+
+
+def named(progress: Progress, what: str) -> Callable[[int, int], None]:
+    """Progress of one part."""
+    return lambda done, total: progress(what, done, total)

@@ -1,0 +1,104 @@
+"""From a pair of models to evidence, on real parts."""
+
+import pytest
+
+from evaluation.config import EvaluationConfig
+from evaluation.measure import (
+    Digests,
+    FileResult,
+    by_file,
+    evenly_spaced,
+    execute,
+    measure_execution,
+    measure_loss,
+    metrics_of,
+)
+from evaluation.models import load_models
+from hone.errors import EvaluationError
+from hone.records import Example, Origin
+
+DIGESTS = Digests(adapter="sha256:a", base="sha256:b", dataset="sha256:d")
+CONFIG = EvaluationConfig(suite="execution", max_new_tokens=24, bootstrap_resamples=100)
+UNTESTED = Example(id="no tests", prompt="x", completion="y", entry_point="", origin=Origin(source="test"))
+
+
+def ignore(what: str, done: int, total: int) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def pair(learned):
+    base, adapter = learned
+    return load_models(str(base), adapter, dtype="float32")
+
+
+def test_an_adapter_that_learned_its_task_passes_where_the_base_model_fails(pair, task, sandbox):
+    evidence, results = measure_execution(
+        pair, [UNTESTED, task, task], CONFIG, sandbox, DIGESTS, clock=lambda: 5.0, progress=ignore
+    )
+    assert [(result.base_status == "pass", result.tuned_status) for result in results] == [(False, "pass")] * 2
+    assert results[0].tuned_completion == task.completion
+    assert (evidence.suite, evidence.adapter_digest, evidence.measured_at) == ("execution", "sha256:a", 5.0)
+    assert evidence.isolation.startswith("bubblewrap")
+    assert (evidence.base.rate, evidence.tuned.rate, evidence.tuned.tasks) == (0, 1, 2)
+    assert (evidence.paired.wins, evidence.paired.losses) == (2, 0)
+    assert metrics_of(evidence).tuned_pass_at_1 == 1
+
+
+def test_progress_names_each_part_and_reaches_its_end(pair, task, sandbox):
+    last: dict[str, tuple[int, int]] = {}
+    measure_execution(
+        pair,
+        [task],
+        CONFIG,
+        sandbox,
+        DIGESTS,
+        clock=lambda: 0.0,
+        progress=lambda what, done, total: last.update({what: (done, total)}),
+    )
+    assert last == {"base completions": (1, 1), "tuned completions": (1, 1), "sandboxed runs": (2, 2)}
+
+
+def test_a_completion_is_run_together_with_its_prompt(task, sandbox):
+    completed = [(task, task.completion), (task, "    return 8\n"), (task, "return 7\n"), (task, "")]
+    statuses = [outcome.status for outcome in execute(completed, sandbox, ignore)]
+    assert statuses == ["pass", "fail", "error", "error"]
+
+
+def test_examples_without_tests_cannot_be_executed(pair, sandbox):
+    with pytest.raises(EvaluationError, match="none of the 1 held-out examples has tests"):
+        measure_execution(pair, [UNTESTED], CONFIG, sandbox, DIGESTS, clock=lambda: 0.0, progress=ignore)
+
+
+@pytest.fixture
+def encoded(tokenizer, task):
+    prompt, completion = tokenizer(task.prompt)["input_ids"], tokenizer(task.completion)["input_ids"]
+    return [([*prompt, *completion, tokenizer.eos_token_id], len(prompt))] * 3
+
+
+def test_an_adapter_that_learned_a_text_has_less_loss_on_it(pair, encoded):
+    evidence, results = measure_loss(
+        pair, encoded, ["b.py", "a.py", "b.py"], CONFIG, DIGESTS, max_tokens=64, clock=lambda: 0.0, progress=ignore
+    )
+    assert [(result.path, result.tokens) for result in results] == [("a.py", 14), ("b.py", 28)]
+    assert evidence.loss.tuned < 0.5 < evidence.loss.base
+    assert evidence.loss.high < 0
+    assert (evidence.loss.tokens, evidence.loss.files, evidence.isolation) == (42, 2, "")
+    assert metrics_of(evidence).tuned_loss == evidence.loss.tuned
+
+
+def test_examples_longer_than_the_limit_are_left_out_and_none_left_is_an_error(pair, encoded):
+    with pytest.raises(EvaluationError, match="none of the 3 held-out examples has at most `max_tokens: 20`"):
+        measure_loss(pair, encoded, ["a"] * 3, CONFIG, DIGESTS, max_tokens=20, clock=lambda: 0.0, progress=ignore)
+
+
+def test_losses_are_added_up_by_file():
+    assert by_file(["b", "a", "b"], [(1.0, 2), (2.0, 3), (4.0, 5)], [(0.5, 2), (1.0, 3), (1.5, 5)]) == [
+        FileResult("a", 3, 2.0, 1.0),
+        FileResult("b", 7, 5.0, 2.0),
+    ]
+
+
+@pytest.mark.parametrize(("most", "taken"), [(0, [0, 1, 2, 3, 4, 5]), (3, [0, 2, 4]), (9, [0, 1, 2, 3, 4, 5])])
+def test_a_selection_is_spread_over_all(most, taken):
+    assert evenly_spaced(range(6), most) == taken
