@@ -5,6 +5,7 @@ system's shared libraries, read-only, beside a small `/tmp`. Memory is limited p
 (that would take cgroups), and system calls are not filtered: a hole in the kernel is a hole in this.
 """
 
+import itertools
 import marshal
 import math
 import os
@@ -20,7 +21,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Literal
 
 from evaluation.sandbox.interface import Candidate, Limits, OnDone, Outcome, Sandbox
@@ -31,6 +31,7 @@ from hone.records import TestCase
 INSTALL = "sudo apt-get install --yes bubblewrap"
 OLDEST = (0, 8)  # the first with both --size for tmpfs and --disable-userns
 OPEN_FILES = 64
+DEATH_S = 30.0  # how long killed processes may take to end on a busy machine
 SIGXCPU_STATUS = 128 + signal.SIGXCPU
 RUNNER = Path(__file__).with_name("runner.py")
 INSIDE = Path("/python")  # where Python lies inside
@@ -66,35 +67,25 @@ class Bubblewrap:
         self._limits = limits
         self._workers = workers
         self._root = _is_real_root()
+        self._runs = itertools.count()  # next() on it is atomic between threads
         self._argv = [program, *namespaces(self._root), *mounts(limits.scratch_mb), *command()]
         self.isolation = f"bubblewrap {version}, {'unprivileged uid' if self._root else 'user namespace'}"
 
     def run(self, candidates: Sequence[Candidate], *, on_done: OnDone) -> list[Outcome]:
         """See `Sandbox.run`."""
-        slots: SimpleQueue[int] = SimpleQueue()
-        for slot in range(self._workers):
-            slots.put(slot)
-
-        def run_in_slot(candidate: Candidate) -> Outcome:
-            slot = slots.get()
-            try:
-                return self._run_one(candidate, slot)
-            finally:
-                slots.put(slot)
-
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="sandbox")
         try:
-            futures = [pool.submit(run_in_slot, candidate) for candidate in candidates]
+            futures = [pool.submit(self._run_one, candidate) for candidate in candidates]
             for future in as_completed(futures):
                 on_done(future.result())
             return [future.result() for future in futures]
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _run_one(self, candidate: Candidate, slot: int) -> Outcome:
+    def _run_one(self, candidate: Candidate) -> Outcome:
         started = time.monotonic()
         output, ending, status = run_process(
-            self._argv, self._order(candidate, slot), started + self._limits.timeout_s, self._limits.output_kb * 1024
+            self._argv, self._order(candidate), started + self._limits.timeout_s, self._limits.output_kb * 1024
         )
         wall_s = time.monotonic() - started
         if not output.startswith(READY):
@@ -113,7 +104,7 @@ class Bubblewrap:
             return "error", f"it ended without a result (exit status {status})"
         return judge(report, tests)
 
-    def _order(self, candidate: Candidate, slot: int) -> bytes:
+    def _order(self, candidate: Candidate) -> bytes:
         """What the runner reads. Expected values stay here."""
         calls = [list(test.arguments) for test in candidate.tests]
         limits = {
@@ -123,7 +114,7 @@ class Bubblewrap:
             "files": OPEN_FILES,
             # An ordinary user's count includes bubblewrap's own first process.
             "processes": self._limits.processes + (0 if self._root else 1),
-            "uid": unused_uid(os.getpid(), slot) if self._root else 0,
+            "uid": unused_uid(os.getpid(), next(self._runs)) if self._root else 0,
         }
         return marshal.dumps((candidate.source, candidate.entry_point, calls, limits))
 
@@ -178,15 +169,16 @@ def shared_libraries(python: Path) -> list[Path]:
     return [Path(path) for path in re.findall(r"(/\S+) \(", _output(["ldd", str(python)]))]
 
 
-def unused_uid(process_id: int, slot: int) -> int:
-    """A user id that no account has and no other running evaluation uses, so that its processes are counted alone."""
-    return 1_000_000_000 + process_id * 64 + slot % 64  # process ids stay below 2**22
+def unused_uid(process_id: int, run: int) -> int:
+    """A user id that no account has and no other run uses at the time, so that its processes are counted alone."""
+    return 1_000_000_000 + process_id % 2**18 * 2**12 + run % 2**12
 
 
 def run_process(argv: Sequence[str], order: bytes, deadline: float, most_bytes: int) -> tuple[bytes, Ending, int]:
     """Runs argv with an empty environment and `order` on stdin; returns its output, how it ended, its exit status.
 
-    Whatever happens, the process group is killed and, with its parent, everything in its namespaces.
+    Whatever happens, nothing of it is alive afterwards: the group holds bubblewrap and the first process of the new
+    namespace; that one ends after all others in there, killed with it.
     """
     with os.fdopen(os.memfd_create("order"), "wb") as file:
         file.write(order)
@@ -201,7 +193,22 @@ def run_process(argv: Sequence[str], order: bytes, deadline: float, most_bytes: 
         status = process.wait()
         if process.stdout:
             process.stdout.close()
+        _wait_for_group(process.pid)
     return output, ending, status
+
+
+def _wait_for_group(group: int) -> None:
+    """Returns once no process of the group is left. Raises `EvaluationError` where killed ones do not die."""
+    deadline = time.monotonic() + DEATH_S
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.001)
+    raise EvaluationError(
+        f"process group {group} of the sandbox is alive {DEATH_S:g} s after it was killed; see `ps -g {group}`"
+    )
 
 
 def _collect(process: subprocess.Popen[bytes], deadline: float, most_bytes: int) -> tuple[bytes, Ending]:

@@ -4,7 +4,6 @@ import os
 import secrets
 import socket
 import subprocess
-import time
 from pathlib import Path
 from textwrap import dedent
 
@@ -132,8 +131,18 @@ def test_it_is_nobody_and_cannot_become_root(sandbox):
 
 
 def test_a_fork_bomb_ends_with_its_sandbox(sandbox):
-    outcome = attack(sandbox, "import os\ndef solve():\n    while True:\n        os.fork()\n")
-    assert outcome.status in ("error", "timeout", "violation")
+    source = """
+        import os
+        def solve():
+            for _ in range(9):  # 512 processes were they let: enough to be seen, not enough to harm
+                try:
+                    os.fork()
+                except OSError:
+                    pass
+            while True:
+                pass
+    """
+    assert attack(sandbox, source).status == "timeout"
 
 
 def test_no_more_processes_are_had_than_allowed(sandbox):
@@ -145,6 +154,7 @@ def test_no_more_processes_are_had_than_allowed(sandbox):
                 while started < 200:
                     if os.fork() == 0:
                         time.sleep(60)
+                        os._exit(0)
                     started += 1
             except OSError:
                 pass
@@ -230,7 +240,8 @@ def test_more_output_than_allowed_is_a_violation(sandbox):
                     except OSError:
                         pass
     """
-    assert attack(sandbox, source).status == "violation"
+    outcome = attack(sandbox, source)
+    assert (outcome.status, outcome.detail) == ("violation", "it sent more than 256 KiB")
 
 
 @pytest.mark.parametrize("base", ["", "(int)", "(str)", "(list)"])
@@ -292,9 +303,6 @@ def test_a_daemon_that_it_leaves_behind_dies_with_it(sandbox):
     """
     outcome = attack(sandbox, source, token, expected="")
     assert outcome.status == "pass", outcome.detail
-    deadline = time.monotonic() + 10
-    while alive(token) and time.monotonic() < deadline:
-        time.sleep(0.01)
     assert not alive(token)
 
 
