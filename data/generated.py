@@ -259,35 +259,59 @@ def make_example(name: str, sequence: Sequence, rng: random.Random, tests: int) 
     )
 
 
-# Pretraining text: statements that a docstring spells out, over random names and digits. It teaches the base model
-# to copy names and numbers in order; none of the operations above is in it.
-_PAIRS = (
+# Pretraining text: functions whose docstrings spell out every statement. It teaches the base to follow a docstring
+# phrase by phrase and to copy names and numbers; none of the operations above is in it.
+_STATEMENTS = (
     ("set {a} to {k}", "{a} = {k}"),
     ("let {a} be {b}", "{a} = {b}"),
     ("call {a} with {k}", "{a}({k})"),
     ("run {a} on {b}", "{a}({b})"),
-    ("append {k} to {a}", "{a}.append({k})"),
     ("store {b} under {k} in {a}", "{a}[{k}] = {b}"),
     ("read field {b} of {a}", "{a} = {a}.{b}"),
     ("print {a}", "print({a})"),
     ("assert that {a} is {k}", "assert {a} == {k}"),
     ("delete {a}", "del {a}"),
-    ("import {a}", "import {a}"),
     ("wait {k} seconds", "time.sleep({k})"),
     ("open {a} as {b}", "{b} = open({a})"),
     ("raise {a} with {k}", "raise {a}({k})"),
     ("shift {a} left by {k}", "{a} = {a} << {k}"),
-    ("make {a} a range of {k}", "{a} = range({k})"),
     ("repeat {b} {k} times", "for _ in range({k}): {b}()"),
     ("when {a} is {k} call {b}", "if {a} == {k}: {b}()"),
-    ("collect {a} of {b} for each", "{a} = [{a}(y) for y in {b}]"),
     ("cut {a} at {k}", "{a} = {a}.split({k})"),
 )
-_ENDINGS = (
+_STATEMENT_ENDINGS = (
     ("return {a}", "return {a}"),
     ("give back {k}", "return {k}"),
     ("yield {a}", "yield {a}"),
     ("return {b} of {a}", "return {b}({a})"),
+)
+_CHAINS = (
+    ("halve each one", "{a} = [{x} / 2 for {x} in {a}]"),
+    ("divide all by {k}", "{a} = [{x} // {k} for {x} in {a}]"),
+    ("cap all at {k}", "{a} = [min({x}, {k}) for {x} in {a}]"),
+    ("lift all to at least {k}", "{a} = [max({x}, {k}) for {x} in {a}]"),
+    ("turn all into text", "{a} = [str({x}) for {x} in {a}]"),
+    ("round each one to {k} digits", "{a} = [round({x}, {k}) for {x} in {a}]"),
+    ("select those from {k} on", "{a} = [{x} for {x} in {a} if {x} >= {k}]"),
+    ("select those that are true", "{a} = [{x} for {x} in {a} if {x}]"),
+    ("select those longer than {k}", "{a} = [{x} for {x} in {a} if len({x}) > {k}]"),
+    ("rotate by {k}", "{a} = {a}[{k}:] + {a}[:{k}]"),
+    ("repeat it {k} times", "{a} = {a} * {k}"),
+    ("put {k} in front", "{a} = [{k}] + {a}"),
+    ("put {k} at the end", "{a} = {a} + [{k}]"),
+    ("cut off the last {k}", "{a} = {a}[:-{k}]"),
+    ("pick every {k}th", "{a} = {a}[::{k}]"),
+    ("number them from {k}", "{a} = list(enumerate({a}, {k}))"),
+    ("make a tuple", "{a} = tuple({a})"),
+    ("pair neighbours", "{a} = list(zip({a}, {a}[1:]))"),
+)
+_CHAIN_ENDINGS = (
+    ("return the first one", "return {a}[0]"),
+    ("return item {k}", "return {a}[{k}]"),
+    ("say whether any is true", "return any({a})"),
+    ("say whether all are true", "return all({a})"),
+    ("return an iterator", "return iter({a})"),
+    ("return it twice", "return {a}, {a}"),
 )
 _SYLLABLES = (
     "ba",
@@ -311,11 +335,12 @@ _SYLLABLES = (
     "wex",
     "zo",
 )
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def corpus_documents(seed: int, size_bytes: int) -> list[str]:
     """At least `size_bytes` of functions whose docstrings spell their statements out, the same for the same seed."""
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)  # noqa: S311 - data, not secrets
     documents: list[str] = []
     size = 0
     while size < size_bytes:
@@ -325,13 +350,17 @@ def corpus_documents(seed: int, size_bytes: int) -> list[str]:
 
 
 def _spelled_out(rng: random.Random) -> str:
-    pairs = [*rng.sample(_PAIRS, rng.randint(1, 4)), rng.choice(_ENDINGS)]
-    names = ["".join(rng.choices(_SYLLABLES, k=rng.randint(1, 3))) for _ in range(3)]
+    """Half of them statements over several names, half a chain over the one argument, which is never named."""
+    names = ["".join(rng.choices(_SYLLABLES, k=rng.randint(1, 3))) for _ in range(4)]
+    chained = rng.random() < 0.5
+    steps, endings = (_CHAINS, _CHAIN_ENDINGS) if chained else (_STATEMENTS, _STATEMENT_ENDINGS)
+    argument = rng.choice((names[1], rng.choice(_LETTERS) + "s"))
+    item = rng.choice(_LETTERS)
     said, code = [], []
-    for phrase, statement in pairs:
-        a, b = rng.sample(names, 2)
+    for phrase, statement in (*rng.sample(steps, rng.randint(1, 4)), rng.choice(endings)):
+        a, b = (argument, item) if chained else rng.sample(names[1:], 2)
         k = rng.randint(0, 9)
         said.append(phrase.format(a=a, b=b, k=k))
-        code.append(f"    {statement.format(a=a, b=b, k=k)}\n")
+        code.append(f"    {statement.format(a=a, b=b, x=item, k=k)}\n")
     text = ", then ".join(said)
-    return f'def {names[0]}({names[1]}):\n    """{text[0].upper()}{text[1:]}."""\n{"".join(code)}'
+    return f'def {names[0]}({argument}):\n    """{text[0].upper()}{text[1:]}."""\n{"".join(code)}'

@@ -43,7 +43,7 @@ LABEL {STAGE_LABEL}
 COPY wheels /wheels
 RUN python3 -m venv /opt/venv \
  && /opt/venv/bin/python -m pip install --no-index --no-cache-dir --disable-pip-version-check --find-links=/wheels \
-    --require-hashes -r /wheels/requirements.lock \
+    --no-deps --require-hashes -r /wheels/requirements.lock \
  && rm -rf {SITE_PACKAGES}/pip* {SITE_PACKAGES}/setuptools* {SITE_PACKAGES}/pkg_resources \
     {SITE_PACKAGES}/_distutils_hack {SITE_PACKAGES}/distutils-precedence.pth /opt/venv/bin/pip* \
  && find /opt/venv -type d -name tests -prune -exec rm -rf {{{{}}}} +
@@ -133,7 +133,15 @@ def ensure_wheels(lock: Path, layout: Layout, progress: Progress) -> Path:
         return wheels
     progress("fetching the server's dependencies")
     beside = wheels.with_name(f".{wheels.name}.{os.getpid()}.tmp")
-    command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--only-binary=:all:"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary=:all:",
+    ]
     command += ["--require-hashes", "--requirement", str(lock), "--dest", str(beside)]
     try:
         beside.mkdir(parents=True)

@@ -1,12 +1,9 @@
 """The main job: services → `dvc repro` → deployment → router → one real answer → the summary. What `make run` runs."""
 
-import http.client
-import json
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
-from hone.errors import RouterError
+from hone.errors import RegistryError
 from hone.files import locked
 from hone.layout import Layout
 from hone.records import (
@@ -26,6 +23,7 @@ from pipelines.deploy import deploy_version
 from pipelines.repro import reproduce
 from pipelines.timing import stage_seconds
 from registry.server import ensure_server
+from router.client import ask as ask_router
 from router.service import ensure_router
 
 ANSWER_TOKENS = 128
@@ -68,7 +66,8 @@ class Summary(Record, frozen=True):
 def main_job(layout: Layout, settings: Settings, *, said: Callable[[str], None]) -> Summary:
     """Does the whole job and writes the summary; what is up to date already is left alone.
 
-    Raises `Busy` where another main job runs, and whatever a part of it cannot do.
+    Raises `Busy` where another main job runs, `RegistryError` with the gate's reasons where it passed no version yet,
+    and whatever a part of the job cannot do.
     """
     with locked(layout.artifacts / ".run.lock", what="`hone run`"):
         started = time.monotonic()
@@ -78,6 +77,7 @@ def main_job(layout: Layout, settings: Settings, *, said: Callable[[str], None])
         said(f"router    {router}/v1")
         if not reproduce(layout, settings, said=said):
             said("pipeline  nothing changed")
+        _require_champion(layout, settings, mlflow)
         deploying = time.monotonic()
         deployment = deploy_version(layout, settings, "champion", force=None, progress=said)
         deploy_s = time.monotonic() - deploying
@@ -99,23 +99,25 @@ def main_job(layout: Layout, settings: Settings, *, said: Callable[[str], None])
 
 def ask(router: str, example: Example, *, timeout_s: float) -> Answer:
     """Sends one completion request to the router as any program would. Raises `RouterError` with what came back."""
-    address = urlsplit(router)
-    body = {"model": "hone", "prompt": example.prompt, "max_tokens": ANSWER_TOKENS, "temperature": 0}
-    connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=timeout_s)
-    started = time.monotonic()
-    try:
-        connection.request("POST", "/v1/completions", json.dumps(body), {"content-type": "application/json"})
-        response = connection.getresponse()
-        content = response.read()
-    except OSError as error:
-        raise RouterError(f"the router at {router} did not answer: {error}; `hone router status` tells more") from error
-    finally:
-        connection.close()
-    milliseconds = (time.monotonic() - started) * 1000
-    if response.status != http.client.OK:
-        raise RouterError(f"the router at {router} answered {response.status}", detail=content.decode(errors="replace"))
-    text = json.loads(content)["choices"][0]["text"]
-    return Answer(example.prompt, text, response.headers.get("x-hone-model-version", ""), round(milliseconds, 1))
+    got = ask_router(router, example.prompt, max_tokens=ANSWER_TOKENS, timeout_s=timeout_s)
+    return Answer(example.prompt, got.text, got.model_version, round(got.ms, 1))
+
+
+def _require_champion(layout: Layout, settings: Settings, uri: str) -> None:
+    """Says why there is nothing to deploy, before a deployment could only say that the alias is missing."""
+    from registry.store import Store  # imports MLflow, which must find its settings made
+
+    name = settings.registry.model_name
+    if Store(uri).champion_evidence(name) is not None:
+        return
+    version = read_record(layout.registration, ModelVersion)
+    raise RegistryError(
+        f"version {version.version} of `{name}` did not pass the gate and there is no champion yet, so nothing is "
+        "deployed; the reasons stand above: change the recipe or `configs/gate.yaml` and run again"
+        if not version.verdict.passed
+        else f"`{name}` has no champion; `hone registry promote {version.version}` makes one of the last version",
+        detail="\n".join(version.verdict.reasons),
+    )
 
 
 def summarise(

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from evaluation.config import EvaluationConfig
 from pydantic import model_validator
 
 from data.dataset import DataConfig
+from evaluation.config import EvaluationConfig
 from hone.config import Config, load_config
 from hone.errors import ConfigError
 from hone.files import write_atomic

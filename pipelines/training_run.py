@@ -60,6 +60,7 @@ def tracked_run(
         curve = run([*listeners, tracker])
         curve_file = layout.artifacts / "curves" / f"{stage}.csv"
         write_curve(curve_file, curve)
+        tracker.complete(curve)
         tracker.measure({"final_loss": curve[-1]["loss"]}, int(curve[-1]["step"]))
         tracker.attach(recipe_file)
         tracker.attach(curve_file, "curves")

@@ -20,8 +20,6 @@ class OptimizationConfig(Config):
     weight_decay: float = Field(0.0, ge=0)
     precision: Literal["bf16", "fp32"] = "bf16"
     """bf16: matrix products in bfloat16 by autocast; the trained weights stay fp32. fp32 where bf16 does not pay."""
-    compile: Literal["auto", "off"] = "auto"
-    """auto: `torch.compile` each decoder layer where a C++ compiler or a GPU is found and the run is long enough."""
     checkpoint_steps: int = Field(100, ge=1)
     """A killed run loses at most this many steps."""
     log_steps: int = Field(10, ge=1)

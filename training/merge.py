@@ -17,6 +17,6 @@ def merge(base: str, adapter: Path, out: Path) -> None:
     model = load_base(base)
     try:
         merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload(safe_merge=True)
-    except (OSError, RuntimeError, ValueError) as error:
+    except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise TrainingError(f"adapter `{adapter}` does not fit base model `{base}`", detail=str(error)) from error
     save_model(merged, load_tokenizer(base), out)

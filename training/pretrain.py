@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
-from transformers import LlamaConfig, PreTrainedTokenizerFast, set_seed
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
 from hone.errors import TrainingError
 from training.checkpoints import run_folder
 from training.config import Architecture, PretrainConfig
 from training.optimizer import MuonWithAdamW
 from training.saving import save_model
+from training.tokenizer import train_tokenizer
 from training.trainer import Batch, Listener, PlannedBatches, train
 
 PIECE_CHARACTERS = 4000  # documents are cut so that neighbours in a block come from all over the corpus

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from peft import PeftModel
@@ -14,22 +16,20 @@ PICKLES = (".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt")
 
 
 def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
-    """Writes a model with its tokenizer beside `out`, then puts it in its place."""
-    beside = _beside(out)
-    model.save_pretrained(beside)
-    tokenizer.save_pretrained(beside)
-    _replace(beside, out)
+    """Writes a model with its tokenizer to `out`. Raises `TrainingError` where that fails; `out` is then as before."""
+    with _whole(out) as beside:
+        model.save_pretrained(beside)
+        tokenizer.save_pretrained(beside)
 
 
 def save_adapter(model: PeftModel, base: str, out: Path) -> None:
-    """Writes the adapter with the name of its base model, then puts it in its place."""
-    beside = _beside(out)
-    model.save_pretrained(beside)
-    (beside / "README.md").unlink(missing_ok=True)  # a model card with nothing filled in
-    config = json.loads((beside / "adapter_config.json").read_text())
-    config["base_model_name_or_path"] = base
-    (beside / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
-    _replace(beside, out)
+    """Writes an adapter, with `base` as the name of its base model, to `out`; fails as `save_model` does."""
+    with _whole(out) as beside:
+        model.save_pretrained(beside)
+        (beside / "README.md").unlink(missing_ok=True)  # a model card with nothing filled in
+        config = json.loads((beside / "adapter_config.json").read_text())
+        config["base_model_name_or_path"] = base
+        (beside / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
 def refuse_pickles(folder: Path) -> None:
@@ -76,13 +76,17 @@ def _missing(base: str) -> str:
     return f"base model `{base}` is neither a model folder here nor a hub name within reach; check `base_model`"
 
 
-def _beside(out: Path) -> Path:
+@contextmanager
+def _whole(out: Path) -> Iterator[Path]:
+    """Yields a folder beside `out` to write into; it takes the place of `out` only when everything was written."""
     beside = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    return beside
-
-
-def _replace(beside: Path, out: Path) -> None:
-    shutil.rmtree(out, ignore_errors=True)
-    beside.replace(out)
+    try:
+        beside.mkdir(parents=True)
+        yield beside
+        shutil.rmtree(out, ignore_errors=True)
+        beside.replace(out)
+    except Exception as error:  # a full disk is another error in each library that writes
+        raise TrainingError(f"`{out}` could not be written: {error}; what was trained is kept: run again") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

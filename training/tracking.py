@@ -7,7 +7,7 @@ run goes on in the MLflow run that it began. Registers nothing: the registry doe
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,6 +22,7 @@ from hone.files import write_atomic
 from hone.records import Record
 from training.trainer import Progress
 
+CURVE = {"loss": "loss", "learning_rate": "learning_rate", "gradient_norm": "grad_norm"}  # ours → the trainer's name
 FLUSH_S = 2.0
 BATCH_METRICS = 900  # MLflow takes 1,000 in one call
 FINISH_TIMEOUT_S = 30.0
@@ -82,7 +83,7 @@ class Tracker:
             self.monitor.finish()
         if kind is None:
             self._flush_by(time.monotonic() + FINISH_TIMEOUT_S)
-            self.client.set_terminated(self.run_id, "FINISHED")
+            self._finish()
         else:
             with contextlib.suppress(MlflowException):
                 self.client.set_terminated(self.run_id, "FAILED")
@@ -104,6 +105,21 @@ class Tracker:
         now_ms = int(self.clock() * 1000)
         with self.lock:
             self.queue += [Metric(name, float(value), now_ms, step) for name, value in values.items()]
+
+    def complete(self, curve: Sequence[Mapping[str, float]]) -> None:
+        """Queues the points of a finished curve that the run lacks: those of a process that ended before it sent them.
+
+        Raises `TrackingUnavailable`.
+        """
+        self._flush_by(time.monotonic() + FINISH_TIMEOUT_S)
+        try:
+            sent = {point.step for point in self.client.get_metric_history(self.run_id, "loss")}
+        except MlflowException as error:
+            raise self._gone(error) from error
+        for point in curve:
+            if int(point["step"]) not in sent:
+                values = {name: point[logged] for name, logged in CURVE.items() if logged in point}
+                self.measure(values, int(point["step"]))
 
     def attach(self, path: Path, folder: str = "") -> None:
         """Uploads a file or a folder to the run. Raises `TrackingUnavailable`."""
@@ -167,6 +183,12 @@ class Tracker:
                 if time.monotonic() > deadline:
                     raise self._gone(None)
                 time.sleep(1.0)
+
+    def _finish(self) -> None:
+        try:
+            self.client.set_terminated(self.run_id, "FINISHED")
+        except MlflowException as error:
+            raise self._gone(error) from error
 
     def _gone(self, error: Exception | None) -> TrackingUnavailable:
         return TrackingUnavailable(

@@ -6,6 +6,7 @@ A noun's module is imported only when it is called or listed, and imports what i
 import importlib
 import os
 import sys
+import warnings
 from typing import Any
 
 import typer
@@ -15,6 +16,13 @@ from hone.errors import HoneError
 
 # In the order in which a new user meets them. Each is a module of this package with a Typer `app`.
 COMMANDS = ("run", "up", "down", "repro", "data", "train", "eval", "gate", "registry", "deploy", "router", "why")
+
+# What libraries would print between our own lines. What the user set in the environment wins.
+QUIET = {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",  # transformers' too
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
 
 
 class _LazyGroup(TyperGroup):
@@ -50,6 +58,9 @@ def _root() -> None:
 
 def main() -> None:
     """The entry point: runs a command, and turns Hone's own errors into one clear line and exit code 1."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    warnings.filterwarnings("ignore", category=FutureWarning)  # between libraries; nothing that a user can act on
     try:
         app(prog_name="hone")
     except HoneError as error:

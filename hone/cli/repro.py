@@ -7,7 +7,7 @@ import typer
 
 from hone.layout import find_layout
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from hone.layout import find_layout
 if TYPE_CHECKING:
     from pipelines.main_job import Summary
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
@@ -49,7 +49,7 @@ def _show(summary: "Summary") -> None:
     )
     title = f"{summary.serving_version} through the router, {summary.answer_ms:.0f} ms"
     console.print(Panel(answer, title=title, title_align="left", border_style="cyan"))
-    console.print("Both stay up until `make stop`. The summary is also in artifacts/summary.json.")
+    console.print("Router and MLflow stay up until `make stop`. The summary is also in artifacts/summary.json.")
 
 
 def _rows(summary: "Summary") -> list[tuple[str, str]]:

@@ -5,7 +5,9 @@ import typer
 from hone.cli.show import say, stepping
 from hone.layout import find_layout
 
-app = typer.Typer(no_args_is_help=True, help="Train the base model and the adapter as the chosen recipe says.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Train the base model and the adapter as the chosen recipe says."
+)
 
 
 @app.command()
@@ -14,10 +16,12 @@ def base() -> None:
 
     Example: hone train base
     """
+    from hone.log import configure_logging
     from hone.settings import load_settings
     from pipelines.pretrain import make_base
     from pipelines.recipe import load_recipe
 
+    configure_logging()
     layout = find_layout()
     settings, recipe = load_settings(layout), load_recipe(layout)
     with stepping("pretraining") as listener:
@@ -31,10 +35,12 @@ def adapter() -> None:
 
     Example: hone train adapter
     """
+    from hone.log import configure_logging
     from hone.settings import load_settings
     from pipelines.recipe import load_recipe
     from pipelines.train import make_adapter
 
+    configure_logging()
     layout = find_layout()
     settings, recipe = load_settings(layout), load_recipe(layout)
     with stepping("fine-tuning") as listener:

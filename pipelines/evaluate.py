@@ -1,0 +1,91 @@
+"""Stage `evaluate`: base and tuned model on the held-out examples → evidence, results, metrics and scores to plot."""
+
+import csv
+import io
+import os
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from evaluation.measure import Digests, FileResult, TaskResult, measure_execution, measure_loss, metrics_of
+from evaluation.models import ModelPair, load_models
+from evaluation.sandbox import open_sandbox
+from hone.files import sha256_tree, write_atomic
+from hone.layout import Layout
+from hone.records import Evidence, Example, Manifest, read_examples, read_record, write_record
+from pipelines.facts import BaseModel, base_location, read_base
+from pipelines.recipe import Recipe
+from pipelines.timing import record_stage_seconds
+from training.encoding import encode
+
+Progress = Callable[[str, int, int], None]
+
+
+def evaluate(layout: Layout, recipe: Recipe, *, progress: Progress, clock: Callable[[], float] = time.time) -> Evidence:
+    """Measures the adapter as the recipe's `evaluation` says and writes what was found to artifacts/evaluation."""
+    base = read_base(layout)
+    digests = _digests(layout, base)
+    examples = read_examples(layout.data / "heldout.jsonl")
+    if recipe.evaluation.suite == "execution":
+        # Opened first: where code cannot be isolated, nothing is loaded, generated or run.
+        sandbox = open_sandbox(recipe.evaluation.limits, workers=os.cpu_count() or 1)
+        models = _load(layout, recipe, base)
+        evidence, results = measure_execution(
+            models, examples, recipe.evaluation, sandbox, digests, clock=clock, progress=progress
+        )
+    else:
+        evidence, results = _loss(_load(layout, recipe, base), examples, recipe, digests, clock, progress)
+    _write(layout, evidence, results)
+    record_stage_seconds(layout, "evaluate")
+    return evidence
+
+
+def _loss(
+    models: ModelPair,
+    examples: Sequence[Example],
+    recipe: Recipe,
+    digests: Digests,
+    clock: Callable[[], float],
+    progress: Progress,
+) -> tuple[Evidence, list[FileResult]]:
+    encoded = [encode(models.tokenizer, example) for example in examples]
+    return measure_loss(
+        models,
+        [(list(one.ids), one.prompt_tokens) for one in encoded],
+        [f"{example.origin.source}/{example.origin.path}" for example in examples],
+        recipe.evaluation,
+        digests,
+        max_tokens=recipe.train.max_tokens,
+        clock=clock,
+        progress=progress,
+    )
+
+
+def _load(layout: Layout, recipe: Recipe, base: BaseModel) -> ModelPair:
+    return load_models(base_location(layout, base), layout.adapter, dtype=recipe.train.base_dtype)
+
+
+def _digests(layout: Layout, base: BaseModel) -> Digests:
+    dataset = read_record(layout.data / "manifest.json", Manifest).digest
+    return Digests(adapter=sha256_tree(layout.adapter), base=base.digest, dataset=dataset)
+
+
+def _write(layout: Layout, evidence: Evidence, results: Sequence[TaskResult] | Sequence[FileResult]) -> None:
+    encoder = msgspec.json.Encoder()
+    write_atomic(layout.evaluation / "results.jsonl", b"".join(encoder.encode(result) + b"\n" for result in results))
+    write_record(layout.evaluation / "metrics.json", metrics_of(evidence))
+    write_atomic(layout.evaluation / "scores.csv", _scores(evidence).encode())
+    write_record(layout.evaluation / "evidence.json", evidence)
+
+
+def _scores(evidence: Evidence) -> str:
+    """Two bars: pass@1, or loss per token, of the base and the tuned model."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(("model", "score"))
+    if evidence.base and evidence.tuned:
+        writer.writerows((("base", evidence.base.rate), ("tuned", evidence.tuned.rate)))
+    if evidence.loss:
+        writer.writerows((("base", evidence.loss.base), ("tuned", evidence.loss.tuned)))
+    return text.getvalue()

@@ -1,0 +1,52 @@
+"""Prompts are given, completions are learnt, padding counts for nothing."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hone.errors import TrainingError
+from hone.records import Example
+from training.encoding import IGNORED, bucketed_batches, collate, encode, encode_all
+from training.saving import load_tokenizer
+
+
+def test_the_labels_are_the_completion_and_the_end_and_nothing_else(base: Path, examples: list[Example]) -> None:
+    tokenizer = load_tokenizer(str(base))
+    batch = collate([encode(tokenizer, example) for example in examples[:4]], tokenizer.eos_token_id)
+    for row, example in enumerate(examples[:4]):
+        learnt = [token for token in batch["labels"][row].tolist() if token != IGNORED]
+        assert tokenizer.decode(learnt) == example.completion + tokenizer.eos_token
+
+
+def test_prompt_and_completion_come_back_byte_for_byte(base: Path, examples: list[Example]) -> None:
+    tokenizer = load_tokenizer(str(base))
+    for example in examples:
+        encoded = encode(tokenizer, example)
+        assert tokenizer.decode(encoded.ids[:-1]) == example.prompt + example.completion
+
+
+def test_examples_that_are_too_long_are_left_out_and_counted(base: Path, examples: list[Example]) -> None:
+    long = msgspec.structs.replace(examples[0], completion=examples[0].completion * 50)
+    kept, left_out = encode_all(load_tokenizer(str(base)), [*examples[:3], long], 256)
+    assert (len(kept), left_out) == (3, 1)
+
+
+def test_a_dataset_with_nothing_to_train_on_is_refused(base: Path, examples: list[Example]) -> None:
+    empty = [msgspec.structs.replace(example, completion="") for example in examples]
+    with pytest.raises(TrainingError, match="none of the 48 training examples has a label to train on"):
+        encode_all(load_tokenizer(str(base)), empty, 128)
+
+
+def test_an_epoch_has_every_example_once_in_batches_of_like_lengths() -> None:
+    lengths = [10 + index * 7 % 40 for index in range(400)]
+    batches = list(bucketed_batches(lengths, 8, seed=1, epoch=0))
+    assert sorted(index for batch in batches for index in batch) == list(range(400))
+    padded = sum(len(batch) * max(lengths[index] for index in batch) for batch in batches)
+    assert padded < 1.05 * sum(lengths)
+
+
+def test_the_order_follows_seed_and_epoch_alone() -> None:
+    lengths = list(range(64))
+    assert list(bucketed_batches(lengths, 8, 1, 0)) == list(bucketed_batches(lengths, 8, 1, 0))
+    assert list(bucketed_batches(lengths, 8, 1, 0)) != list(bucketed_batches(lengths, 8, 1, 1))
