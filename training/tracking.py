@@ -57,7 +57,8 @@ class Tracker:
         self.clock = clock
         self.client = MlflowClient(uri)
         self.queue: list[Metric] = []
-        self.lock = threading.Lock()
+        self.lock = threading.Lock()  # of the queue
+        self.sending = threading.Lock()
         self.stopping = threading.Event()
         self.away = False
         try:
@@ -158,24 +159,24 @@ class Tracker:
             self._flush()
 
     def _flush(self) -> bool:
-        """Sends what is queued; keeps it and says so once where the server is away."""
-        with self.lock:
-            batch = self.queue[:BATCH_METRICS]
-        if not batch:
+        """Sends what is queued; keeps it and says so once where the server is away. One thread at a time."""
+        with self.sending:
+            with self.lock:
+                batch = self.queue[:BATCH_METRICS]
+            if not batch:
+                return True
+            try:
+                self.client.log_batch(self.run_id, metrics=batch)
+            except Exception as error:  # whatever it is, training goes on
+                if not self.away:
+                    away = "the MLflow server is away; metrics are kept until it is back"
+                    log.warning(away, uri=self.uri, error=str(error)[:200])
+                self.away = True
+                return False
+            self.away = False
+            with self.lock:
+                del self.queue[: len(batch)]
             return True
-        try:
-            self.client.log_batch(self.run_id, metrics=batch)
-        except Exception as error:  # whatever it is, training goes on
-            if not self.away:
-                log.warning(
-                    "the MLflow server is away; metrics are kept until it is back", uri=self.uri, error=str(error)[:200]
-                )
-            self.away = True
-            return False
-        self.away = False
-        with self.lock:
-            del self.queue[: len(batch)]
-        return True
 
     def _flush_by(self, deadline: float) -> None:
         while self.queue:
