@@ -27,6 +27,7 @@ def evaluate(layout: Layout, recipe: Recipe, *, progress: Progress, clock: Calla
     base = read_base(layout)
     digests = _digests(layout, base)
     examples = read_examples(layout.data / "heldout.jsonl")
+    results: Sequence[TaskResult] | Sequence[FileResult]
     if recipe.evaluation.suite == "execution":
         # Opened first: where code cannot be isolated, nothing is loaded, generated or run.
         sandbox = open_sandbox(recipe.evaluation.limits, workers=os.cpu_count() or 1)
@@ -35,7 +36,8 @@ def evaluate(layout: Layout, recipe: Recipe, *, progress: Progress, clock: Calla
             models, examples, recipe.evaluation, sandbox, digests, clock=clock, progress=progress
         )
     else:
-        evidence, results = _loss(_load(layout, recipe, base), examples, recipe, digests, clock, progress)
+        models = _load(layout, recipe, base)
+        evidence, results = _loss(models, examples, recipe, digests, clock=clock, progress=progress)
     _write(layout, evidence, results)
     record_stage_seconds(layout, "evaluate")
     return evidence
@@ -46,6 +48,7 @@ def _loss(
     examples: Sequence[Example],
     recipe: Recipe,
     digests: Digests,
+    *,
     clock: Callable[[], float],
     progress: Progress,
 ) -> tuple[Evidence, list[FileResult]]:

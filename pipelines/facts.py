@@ -30,6 +30,7 @@ def git_commit(root: Path) -> str:
 
 def record_base(layout: Layout, recipe: Recipe) -> BaseModel:
     """Writes base.json: the pretrained folder's digest, a local model's digest, or that of a hub name."""
+    (layout.base / BASE_FILE).unlink(missing_ok=True)  # the digest is of the model alone
     if recipe.base_model is None:
         base = BaseModel(name=layout.base.relative_to(layout.root).as_posix(), digest=sha256_tree(layout.base))
     else:

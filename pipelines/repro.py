@@ -18,7 +18,7 @@ from hone.files import locked, sha256_bytes, write_atomic
 from hone.layout import Layout
 from hone.records import Record
 from hone.settings import Settings
-from pipelines.recipe import CHOICE, chosen_recipe
+from pipelines.recipe import CHOICE, chosen_recipe, load_recipe
 from registry.server import ensure_server
 
 STAMP = "repro.json"
@@ -33,8 +33,10 @@ class _Stamps(Record, frozen=True):
 def reproduce(layout: Layout, settings: Settings, *, said: Callable[[str], None], force: bool = False) -> bool:
     """Brings every stage up to date. Returns False where nothing had changed.
 
-    Raises `Busy` where another run is under way, `TrainingError` where a stage failed (it has said why itself).
+    Raises `Busy` where another run is under way, `ConfigError` for a recipe that is none before anything is run,
+    `TrainingError` where a stage failed (it has said why itself).
     """
+    load_recipe(layout)
     with locked(layout.artifacts / ".repro.lock", what="`hone repro`"):
         stamp_file = layout.cache / STAMP
         if not force and _read_stamp(stamp_file) == _stamp(layout):
@@ -46,7 +48,7 @@ def reproduce(layout: Layout, settings: Settings, *, said: Callable[[str], None]
         ).returncode
         if code:
             raise TrainingError(
-                "a stage of `dvc repro` failed; its message stands above. What was done is kept: run again to go on"
+                "`dvc repro` failed; its message stands above. What was done is kept: run again to go on"
             )
         write_atomic(stamp_file, msgspec.json.encode(_Stamps(digest=_stamp(layout))))
         return True
