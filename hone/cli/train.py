@@ -2,7 +2,7 @@
 
 import typer
 
-from hone.cli.show import say, stepping
+from hone.cli.show import quiet_libraries, say, stepping
 from hone.layout import find_layout
 
 app = typer.Typer(
@@ -17,6 +17,8 @@ def base() -> None:
     Example: hone train base
     """
     from hone.log import configure_logging
+
+    quiet_libraries()
     from hone.settings import load_settings
     from pipelines.pretrain import make_base
     from pipelines.recipe import load_recipe
@@ -36,6 +38,8 @@ def adapter() -> None:
     Example: hone train adapter
     """
     from hone.log import configure_logging
+
+    quiet_libraries()
     from hone.settings import load_settings
     from pipelines.recipe import load_recipe
     from pipelines.train import make_adapter
