@@ -23,10 +23,9 @@ from hone.records import Record
 from training.trainer import Progress
 
 CURVE = {"loss": "loss", "learning_rate": "learning_rate", "gradient_norm": "grad_norm"}  # ours → the trainer's name
-FLUSH_S = 2.0
+FLUSH_S = 2.0  # between two samples of the machine, too
 BATCH_METRICS = 900  # MLflow takes 1,000 in one call
-FINISH_TIMEOUT_S = 30.0
-SYSTEM_SAMPLE_S = 5.0
+FINISH_TIMEOUT_S = 20.0  # longer than our own server takes to restart
 
 log = structlog.get_logger()
 
@@ -63,25 +62,22 @@ class Tracker:
         self.away = False
         try:
             self.run_id = self._begin(experiment, facts, folder / "run.json")
+            self.began_at = self.client.get_run(self.run_id).info.start_time / 1000
         except MlflowException as error:
             raise TrackingUnavailable(
                 f"the MLflow server at {uri} does not take a run; start it with `hone up`", detail=str(error)
             ) from error
-        self.monitor = SystemMetricsMonitor(
-            self.run_id, sampling_interval=SYSTEM_SAMPLE_S, samples_before_logging=1, tracking_uri=uri
-        )
+        # Only read from: its own thread would stop for good at the first answer that the server owes it.
+        self.monitor = SystemMetricsMonitor(self.run_id, tracking_uri=uri)
         self.sender = threading.Thread(target=self._send_forever, name="tracking", daemon=True)
 
     def __enter__(self) -> "Tracker":
-        self.monitor.start()
         self.sender.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self.stopping.set()
         self.sender.join()
-        with contextlib.suppress(Exception):  # its own thread may be waiting for a server that is gone
-            self.monitor.finish()
         if kind is None:
             self._flush_by(time.monotonic() + FINISH_TIMEOUT_S)
             self._finish()
@@ -155,8 +151,19 @@ class Tracker:
         return run_id
 
     def _send_forever(self) -> None:
+        self._sample()
         while not self.stopping.wait(FLUSH_S):
+            self._sample()
             self._flush()
+
+    def _sample(self) -> None:
+        """Queues what the machine is doing: processor, memory, disk, network, GPU. The step is the run's second."""
+        self.monitor.collect_metrics()
+        values = self.monitor.aggregate_metrics()
+        for monitor in self.monitor.monitors:
+            monitor.clear_metrics()
+        second = int(self.clock() - self.began_at)
+        self.measure({f"system/{name}": value for name, value in values.items()}, second)
 
     def _flush(self) -> bool:
         """Sends what is queued; keeps it and says so once where the server is away. One thread at a time."""
