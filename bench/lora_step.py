@@ -2,7 +2,7 @@
 
 Same base model, token ids, adapter, optimizer and schedule, as the chosen recipe says; each run in a process of its
 own, in turns. TRL keeps its defaults: batches of random lengths, and activations recomputed in the backward pass (a
-further row is without). Counts the training loop's CPU time alone, no import, tokenisation or checkpoint.
+further row is without). Counts the training loop's CPU time alone: no import, warm-up, tokenisation or checkpoint.
 
     python -m bench.lora_step --steps 30
 """
@@ -28,6 +28,7 @@ from training.config import TrainConfig
 OURS, STOCK, STORING = "hone", "trl", "trl without recomputing"
 SIDES = (OURS, STOCK, STORING)
 STEPS = 30  # enough for a figure that repeats within a few percent
+WARM_UP_STEPS = 2  # of a run before, for what a process does once: lazy imports, choosing kernels
 REPEATS = 2
 HELDOUT_EXAMPLES = 200
 LOSS_BATCH = 50
@@ -117,6 +118,7 @@ def _run_side(side: str, steps: int, out: Path) -> None:
     if len(examples) < wanted:
         raise TrainingError(f"{wanted} training examples are needed and {len(examples)} there; give fewer `--steps`")
     train = _train_ours if side == OURS else _train_trl_storing if side == STORING else _train_trl
+    train(base, examples, config.model_copy(update={"steps": WARM_UP_STEPS}), out / "warm-up")
     cpu_s = train(base, examples, config, out)
 
     heldout = [
