@@ -64,7 +64,7 @@ class _Project:
         )
 
     def build_s(self, deployment: Deployment) -> float:
-        """From the decision to deploy until the image was there and the server was started."""
+        """From the decision to start a new one until its image was there."""
         started = next(event for event in events(self.layout) if event.deployment.id == deployment.id)
         return started.at - deployment.started_at
 

@@ -86,11 +86,11 @@ def whole_repro_rows(layout: Layout, settings: Settings, *, cold: bool) -> Itera
         return
     stages = yaml.safe_load((layout.root / "dvc.yaml").read_text())["stages"]
     took = {stage: seconds for stage, seconds in stage_seconds(layout).items() if stage in stages}
-    say(", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in took.items()))
     missing = ", ".join(stage for stage in stages if stage not in took)
     if missing:
         yield unmeasured(name, "s", goal, f"never ran here: {missing}")
     else:
+        say(", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in took.items()))
         yield measured(f"{name}, its stages when they last ran", sum(took.values()), "s", goal)
 
 
@@ -143,10 +143,13 @@ def unchanged_rows(layout: Layout) -> Iterator[Row]:
 
 
 def timed(command: list[str], folder: Path) -> tuple[float, str]:
-    """Seconds of a whole process, and what it printed. Raises `CalledProcessError` where it fails."""
+    """Seconds of a whole process, and what it printed. Raises `HoneError` with its output where it fails."""
     started = time.monotonic()
-    done = subprocess.run(command, cwd=folder, env=stage_environment(), capture_output=True, text=True, check=True)
-    return time.monotonic() - started, done.stdout
+    done = subprocess.run(command, cwd=folder, env=stage_environment(), capture_output=True, text=True, check=False)
+    seconds = time.monotonic() - started
+    if done.returncode:
+        raise HoneError(f"`{' '.join(command)}` failed with {done.returncode}", detail=done.stdout + done.stderr)
+    return seconds, done.stdout
 
 
 def main() -> int:
