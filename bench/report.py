@@ -4,6 +4,7 @@ A goal is text such as `≤ 1.5` (of the value) or `≥ 3 ×` (of the ratio to t
 """
 
 import re
+import sys
 from collections.abc import Iterable
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from hone.files import write_atomic
 from hone.layout import Layout
 from hone.records import Record, to_json
 
+FILE_WIDTH = 120  # of the table where it goes to no terminal
 GOAL = re.compile(r"([≤≥]) ([0-9.]+)( ×)?")
 
 
@@ -68,16 +70,14 @@ def show(title: str, rows: Iterable[Row]) -> None:
         table.add_column(column, justify="right", no_wrap=column != "peer")
     table.add_column("met")
     for row in rows:
-        peer = f"{row.peer} {_number(row.peer_value)}" if row.peer else ""
-        value = f"{_number(row.value)} {row.unit}".rstrip()
+        peer = "" if row.peer_value is None else f"{row.peer} {_number(row.peer_value)}"
+        value = "–" if row.value is None else f"{_number(row.value)} {row.unit}".rstrip()
         ratio = "" if row.ratio is None else f"{row.ratio:.3g} ×"
         mark = "[red]NO[/]" if not row.met else "[green]yes[/]" if row.goal else ""
         table.add_row(escape(row.name), value, peer, ratio, row.goal, mark)
-    Console(highlight=False).print(table)
+    Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH).print(table)
 
 
-def _number(value: float | None) -> str:
-    """Four digits at most behind the first, none for whole numbers."""
-    if value is None:
-        return "–"
+def _number(value: float) -> str:
+    """Three digits that count; all of them before the point."""
     return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 1000 else f"{value:.3g}"
