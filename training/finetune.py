@@ -7,7 +7,7 @@ from pathlib import Path
 
 import peft
 from torch import nn
-from transformers import PreTrainedModel, set_seed
+from transformers import PreTrainedModel
 
 from hone.errors import TrainingError
 from hone.records import Example
@@ -15,7 +15,7 @@ from training.checkpoints import run_folder
 from training.config import LoraConfig, TrainConfig
 from training.encoding import Encoded, bucketed_batches, collate, encode_all
 from training.saving import load_base, load_tokenizer, save_adapter
-from training.trainer import Batch, Listener, PlannedBatches, train
+from training.trainer import Batch, Listener, PlannedBatches, begin, train
 
 
 def finetune(
@@ -35,7 +35,7 @@ def finetune(
     The loss is on completions alone. `key` names everything that determines the run; a killed run goes on from its
     last checkpoint under it. Raises `TrainingError` for a base model, targets or examples that cannot be trained.
     """
-    set_seed(config.seed)
+    begin(config.seed)
     tokenizer = load_tokenizer(base)
     encoded, too_long = encode_all(tokenizer, examples, config.max_tokens)
     if too_long:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from hone.errors import TrainingError
 from training.checkpoints import run_folder
@@ -13,7 +13,7 @@ from training.config import Architecture, PretrainConfig
 from training.optimizer import MuonWithAdamW
 from training.saving import save_model
 from training.tokenizer import train_tokenizer
-from training.trainer import Batch, Listener, PlannedBatches, train
+from training.trainer import Batch, Listener, PlannedBatches, begin, train
 
 PIECE_CHARACTERS = 4000  # documents are cut so that neighbours in a block come from all over the corpus
 TOKENIZER_CHARACTERS = 3_000_000  # a sample this large fixes 4,096 tokens
@@ -33,7 +33,7 @@ def pretrain(
 
     `key` names everything that determines the run; a killed run goes on from its last checkpoint under it.
     """
-    set_seed(config.seed)
+    begin(config.seed)
     shape = config.architecture
     pieces = _pieces(documents, random.Random(config.seed))  # noqa: S311 - an order, not a secret
     said(f"training a byte-level BPE tokenizer of {shape.vocabulary:,} tokens")

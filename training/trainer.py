@@ -14,7 +14,7 @@ import structlog
 import torch
 from peft import PeftModel
 from torch.utils.data import DataLoader, Dataset
-from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from hone.errors import NonFiniteLoss
 from hone.records import Record
@@ -137,6 +137,16 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
             listener(progress)
 
 
+def begin(seed: int) -> None:
+    """Prepares this process for a training run, before its first tensor: seeds, and flushes denormal numbers to zero.
+
+    Vanishing gradients leave denormals in the optimizers' momenta, which a CPU multiplies far more slowly: Muon's
+    step took three times as long. Compute threads inherit the setting only if it comes before they start.
+    """
+    torch.set_flush_denormal(True)
+    set_seed(seed)
+
+
 def train(
     model: PreTrainedModel | PeftModel,
     batches: PlannedBatches,
@@ -156,9 +166,6 @@ def train(
     before a resume too. Raises `NonFiniteLoss`.
     """
     steps = len(batches) // gradient_accumulation
-    # Vanishing gradients leave denormal numbers in the optimizers' momenta, which a CPU multiplies a hundred times
-    # slower: Muon's step took three times as long. Worker threads inherit the setting if it comes first.
-    torch.set_flush_denormal(True)
     resume = latest_checkpoint(folder)
     arguments = TrainingArguments(
         output_dir=str(folder),
