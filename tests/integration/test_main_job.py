@@ -13,6 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from playwright.sync_api import Page, sync_playwright
 
+from deployment.engines.docker import connect
 from hone import daemon
 from hone.files import locked, sha256_file
 from hone.records import ModelVersion, read_examples, read_record
@@ -213,6 +214,7 @@ def test_the_main_job_with_docker_says_which_image_serves(tmp_path: Path) -> Non
         again = project.done("hone", "run")
     finally:
         project.run("hone", "down", "--all")
+    connect().images.remove(str(summary["image_digest"]), force=True)
     assert str(summary["image_digest"]).startswith("sha256:")
     assert (summary["engine"], summary_of(project)["image_digest"]) == ("docker", summary["image_digest"])
     assert "serves already" in again
