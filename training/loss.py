@@ -46,7 +46,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, scale: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, scale: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         for_hidden, for_weight = ctx.saved_tensors
         of_hidden, of_weight = ctx.dtypes
         weight = (for_weight * scale).to(of_weight) if for_weight is not None else None
@@ -66,10 +66,10 @@ def labelled_loss(
     labelled = targets != IGNORED
     device = hidden.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
-    total = _ChunkedCrossEntropy.apply(
+    total: torch.Tensor = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
         hidden[:, :-1][labelled], model.get_output_embeddings().weight, targets[labelled], dtype
     )
-    return total / (items if items is not None else labelled.sum())  # type: ignore[no-any-return]
+    return total / (items if items is not None else labelled.sum())
 
 
 @torch.no_grad()

@@ -43,7 +43,7 @@ def pretrain(
     said(f"pretraining {model.num_parameters() / 1e6:.2f} M parameters on {blocks.numel():,} tokens")
     curve = train(
         model,
-        PlannedBatches(blocks.split(config.batch_sequences), _batch),
+        PlannedBatches(torch.split(blocks, config.batch_sequences), _batch),
         config,
         run_folder(checkpoints, "pretrain", key),
         optimizer=MuonWithAdamW(

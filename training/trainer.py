@@ -167,7 +167,7 @@ def train(
     """
     steps = len(batches) // gradient_accumulation
     if not torch.cuda.is_available():
-        # The fused attention's backward pass is slow on CPUs at a few hundred tokens: plain products take 0.8 of a step.
+        # The fused attention's backward pass is slow on CPUs at some hundred tokens: plain products save a fifth.
         model.set_attn_implementation("eager")
     resume = latest_checkpoint(folder)
     arguments = TrainingArguments(

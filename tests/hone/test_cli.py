@@ -11,7 +11,9 @@ from hone.cli import COMMANDS
 
 def hone(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     code = "import sys; from hone.cli import main; sys.argv[0] = 'hone'; main()"
-    return subprocess.run([sys.executable, "-c", code, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=cwd, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)

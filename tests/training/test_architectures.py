@@ -60,7 +60,8 @@ def test_the_recipe_adapts_every_layer_of_its_architecture(name: str) -> None:
         total = model.num_parameters()
         adapted = add_adapter(model, recipe.train.lora)
     assert total / 1e9 == pytest.approx(BILLIONS[name], abs=0.006)
-    layers = {key.split(".layers.")[1].split(".")[0] for key, tensor in adapted.named_parameters() if tensor.requires_grad}
+    names = [key for key, tensor in adapted.named_parameters() if tensor.requires_grad]
+    layers = {name.split(".layers.")[1].split(".")[0] for name in names}
     assert len(layers) == ARCHITECTURES[name].num_hidden_layers
 
 

@@ -64,7 +64,8 @@ def test_the_merged_model_answers_as_base_and_adapter_do_together(
         listeners=[],
         said=lambda _line: None,
     )
-    assert json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())["base_model_name_or_path"] == "artifacts/base"
+    config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "artifacts/base"
     merge(str(base), tmp_path / "adapter", tmp_path / "merged")
     adapted = load_base(str(base))
     adapted.load_adapter(str(tmp_path / "adapter"))

@@ -14,7 +14,7 @@ from training.checkpoints import latest_checkpoint, run_folder
 from training.config import TrainConfig
 from training.finetune import finetune
 from training.saving import load_base, load_tokenizer, save_model
-from training.trainer import Listener, Progress
+from training.trainer import Listener
 
 Curve = list[dict[str, float]]
 Run = Callable[..., Curve]
