@@ -20,6 +20,7 @@ COMMANDS = ("run", "up", "down", "repro", "data", "train", "eval", "gate", "regi
 # What libraries would print between our own lines. What the user set in the environment wins.
 QUIET = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",  # transformers' too
+    "TRANSFORMERS_VERBOSITY": "error",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }

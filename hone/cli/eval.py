@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hone.cli.show import counting, quiet_libraries, say
+from hone.cli.show import counting, say
 from hone.layout import find_layout
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ def run() -> None:
 
     Example: hone eval run
     """
-    quiet_libraries()
     from hone.log import configure_logging
     from pipelines.evaluate import evaluate
     from pipelines.recipe import load_recipe

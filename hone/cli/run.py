@@ -18,9 +18,7 @@ def run() -> None:
 
     What is up to date is left alone. MLflow and the router stay up until `hone down`. Example: hone run
     """
-    from hone.cli.show import quiet_libraries, say
-
-    quiet_libraries()
+    from hone.cli.show import say
     from hone.log import configure_logging
     from hone.settings import load_settings
     from pipelines.main_job import main_job

@@ -1,9 +1,7 @@
 """How long work shows on a terminal: one bar that moves, or a line every few seconds where nobody watches."""
 
-import os
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,14 +10,6 @@ if TYPE_CHECKING:
     from training.trainer import Progress
 
 LINE_EVERY_S = 10.0
-
-
-def quiet_libraries() -> None:
-    """Keeps the training libraries' own bars, tips and warnings off the terminal. Call before importing them."""
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "1")
-    warnings.simplefilter("ignore", FutureWarning)
 
 
 def say(line: str) -> None:

@@ -2,7 +2,7 @@
 
 import typer
 
-from hone.cli.show import quiet_libraries, say, stepping
+from hone.cli.show import say, stepping
 from hone.layout import find_layout
 
 app = typer.Typer(
@@ -18,7 +18,6 @@ def base() -> None:
     """
     from hone.log import configure_logging
 
-    quiet_libraries()
     from hone.settings import load_settings
     from pipelines.pretrain import make_base
     from pipelines.recipe import load_recipe
@@ -39,7 +38,6 @@ def adapter() -> None:
     """
     from hone.log import configure_logging
 
-    quiet_libraries()
     from hone.settings import load_settings
     from pipelines.recipe import load_recipe
     from pipelines.train import make_adapter
