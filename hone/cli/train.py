@@ -17,7 +17,6 @@ def base() -> None:
     Example: hone train base
     """
     from hone.log import configure_logging
-
     from hone.settings import load_settings
     from pipelines.pretrain import make_base
     from pipelines.recipe import load_recipe
@@ -37,7 +36,6 @@ def adapter() -> None:
     Example: hone train adapter
     """
     from hone.log import configure_logging
-
     from hone.settings import load_settings
     from pipelines.recipe import load_recipe
     from pipelines.train import make_adapter
