@@ -74,14 +74,20 @@ def recognise(texts: Iterable[str]) -> str:
 def licence_of(package: Distribution) -> str:
     """What a distribution's metadata says, or else its licence files; empty where neither is clear."""
     said = package.metadata
-    if expression := said.get("License-Expression"):
+    if expression := _field(package, "License-Expression"):
         return expression
-    if known := _KNOWN.get((said.get("License") or "").strip().lower()):
+    if known := _KNOWN.get(_field(package, "License").strip().lower()):
         return known
     if found := recognise(_licence_texts(package)):
         return found
     named = {_CLASSIFIERS[line] for line in said.get_all("Classifier", []) if line in _CLASSIFIERS}
     return named.pop() if len(named) == 1 else ""
+
+
+def _field(package: Distribution, name: str) -> str:
+    """A field of the metadata, empty where it is missing: subscripting raises once `importlib_metadata` is loaded."""
+    values = package.metadata.get_all(name)
+    return str(values[0]) if values else ""
 
 
 def _licence_texts(package: Distribution) -> Iterator[str]:
