@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
+from evaluation.sandbox import open_sandbox
 from hone.errors import TrainingError
 from hone.files import locked, sha256_bytes, write_atomic
 from hone.layout import Layout
@@ -33,14 +34,17 @@ class _Stamps(Record, frozen=True):
 def reproduce(layout: Layout, settings: Settings, *, said: Callable[[str], None], force: bool = False) -> bool:
     """Brings every stage up to date. Returns False where nothing had changed.
 
-    Raises `Busy` where another run is under way, `ConfigError` for a recipe that is none before anything is run,
-    `TrainingError` where a stage failed (it has said why itself).
+    Before anything is run it raises `Busy` where another run is under way, `ConfigError` for a recipe that is none,
+    `IsolationUnavailable` where the evaluation could not run code; then `TrainingError` where a stage failed (it has
+    said why itself).
     """
-    load_recipe(layout)
+    evaluation = load_recipe(layout).evaluation
     with locked(layout.artifacts / ".repro.lock", what="`hone repro`"):
         stamp_file = layout.cache / STAMP
         if not force and _read_stamp(stamp_file) == _stamp(layout):
             return False
+        if evaluation.suite == "execution":
+            open_sandbox(evaluation.limits, workers=1)
         ensure_server(layout, settings)
         said("dvc repro")
         code = subprocess.run(
