@@ -70,9 +70,10 @@ def test_a_stop_string_that_spans_tokens_ends_the_answer_before_it(engine: Engin
 
 
 def test_random_tokens_decode_as_the_tokenizer_decodes_them_at_once(endless: Engine) -> None:
-    pieces = generate(endless, max_tokens=300, temperature=2.0, seed=5)
-    assert pieces[-1].tokens == 300
-    text_of(pieces).encode()  # valid UTF-8, no lone surrogates
+    answers = [generate(endless, max_tokens=100, temperature=2.0, seed=seed) for seed in range(6)]
+    assert sum(pieces[-1].tokens for pieces in answers) > 50  # so hot, even this model may draw the end now and then
+    for pieces in answers:
+        text_of(pieces).encode()  # valid UTF-8, no lone surrogates
 
 
 def test_the_same_seed_gives_the_same_answer_and_another_one_another(endless: Engine) -> None:
