@@ -1,18 +1,16 @@
 """`hone data …`: build the dataset of a recipe, look at its examples, and see what it is made of."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from hone.cli.show import counting
 from hone.layout import find_layout
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from data.dataset import Progress
     from hone.records import Example, Manifest, SourceUse
 
 app = typer.Typer(
@@ -38,7 +36,7 @@ def build(recipe: Recipe = None) -> None:
     configure_logging()
     layout = find_layout()
     wanted = load_config(recipe, RecipeFile) if recipe else load_recipe(layout)
-    with _progress_bars() as progress:
+    with counting() as progress:
         manifest = curate(layout, wanted, progress=progress)
     _print_manifest(manifest)
 
@@ -85,24 +83,6 @@ def stats(as_json: Annotated[bool, typer.Option("--json", help="The manifest its
         print(to_json(manifest).decode(), end="")
     else:
         _print_manifest(manifest)
-
-
-@contextmanager
-def _progress_bars() -> Iterator["Progress"]:
-    """One bar for each thing that the build does, on stderr."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks = {}
-
-        def report(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
-
-        yield report
 
 
 def _drawn(example: "Example") -> "Text":
