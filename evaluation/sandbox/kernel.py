@@ -10,12 +10,15 @@ NEW_MOUNT, NEW_CGROUP, NEW_UTS, NEW_IPC = 0x20000, 0x2000000, 0x4000000, 0x80000
 NEW_USER, NEW_PID, NEW_NET = 0x10000000, 0x20000000, 0x40000000
 READ_ONLY, NO_SUID, NO_DEVICES, NO_EXEC, REMOUNT, BIND, RECURSIVE, PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
 DETACH = 2
+KILL = 9  # SIGKILL; the signal module would bring an enumeration of them all
 SET_PARENT_DEATH_SIGNAL, SET_DUMPABLE, SET_SECCOMP, DROP_BOUNDING, SET_NO_NEW_PRIVILEGES = 1, 4, 22, 24, 38
 SECCOMP_FILTER = 2
 CAPABILITIES_VERSION_3 = 0x20080522
 BPF_INSTRUCTION_BYTES = 8
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_prctl, _capset = _libc.prctl, _libc.capset
+_HEADER, _NONE = (ctypes.c_uint32 * 2)(CAPABILITIES_VERSION_3, 0), (ctypes.c_uint32 * 6)()
 
 
 class _Program(ctypes.Structure):
@@ -68,24 +71,23 @@ def unmount(target: str) -> None:
 
 def die_with_parent() -> None:
     """SIGKILL for this process when the one that started it ends. A change of user clears it."""
-    _checked(_libc.prctl(SET_PARENT_DEATH_SIGNAL, 9, 0, 0, 0), "prctl")
+    _checked(_prctl(SET_PARENT_DEATH_SIGNAL, KILL, 0, 0, 0), "prctl")
 
 
 def gain_no_more() -> None:
     """No right beyond those held now can ever be had, here and in all that this process starts."""
     for capability in range(64):
-        if _libc.prctl(DROP_BOUNDING, capability, 0, 0, 0) != 0:
+        if _prctl(DROP_BOUNDING, capability, 0, 0, 0) != 0:
             break  # past the kernel's last one
-    _checked(_libc.prctl(SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0), "prctl")
+    _checked(_prctl(SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0), "prctl")
 
 
 def drop_capabilities() -> None:
     """Those held now."""
-    header = (ctypes.c_uint32 * 2)(CAPABILITIES_VERSION_3, 0)
-    _checked(_libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
+    _checked(_capset(_HEADER, _NONE), "capset")
 
 
 def filter_calls(program: bytes) -> None:
     """Installs a seccomp filter, given as the instructions of its BPF program, in this process and all it starts."""
     instructions = _Program(len(program) // BPF_INSTRUCTION_BYTES, program)
-    _checked(_libc.prctl(SET_SECCOMP, SECCOMP_FILTER, ctypes.byref(instructions), 0, 0), "prctl")
+    _checked(_prctl(SET_SECCOMP, SECCOMP_FILTER, ctypes.byref(instructions), 0, 0), "prctl")

@@ -21,12 +21,12 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from evaluation.sandbox.cgroups import ControlGroup, left_groups, make_group
 from evaluation.sandbox.host import base_python, is_real_root, shared_libraries
-from evaluation.sandbox.interface import Candidate, Limits, OnDone, Outcome, Shown
+from evaluation.sandbox.interface import Candidate, Check, Limits, OnDone, Outcome, Shown
 from evaluation.sandbox.pool import run_each
 from evaluation.sandbox.seccomp import compiled_filters
 from evaluation.sandbox.verdict import Finding, judge, judge_check
@@ -36,9 +36,12 @@ ZYGOTE = Path(__file__).with_name("zygote.py")
 OPEN_FILES = 64
 START_S = 30.0  # how long a zygote may take to isolate itself on a busy machine
 GRACE_S = 10.0  # beyond a candidate's own time, before its whole slot is thrown away
-OWN_PROCESSES = 3  # of a slot: the zygote with its parent, the assertions
-ORDER = struct.Struct("<dI")
+OWN_PROCESSES = 3  # of a slot: the zygote with its parent, the checks
+ORDER = struct.Struct("<dBB")  # as the zygote has it
 DONE = struct.Struct("<BBiddQ")
+CHECKS = 1  # the index of their process, as the zygote has it
+NEXT = b"+"  # before a report, where its process takes another check
+REPORT_BYTES = 1 << 16  # of a check, which sends a few thousand at most
 CHUNK = 1 << 16
 PREFIX = "hone-sandbox-"  # of control groups and folders, followed by the id of the process that made them
 FIRST_UID = 1_000_000_000  # no account is that high; containers' ranges lie below
@@ -48,12 +51,12 @@ _slot_numbers = itertools.count()
 
 @dataclass
 class Program:
-    """One process to run, and what came of it."""
+    """One process, and what came of it."""
 
-    order: bytes
-    report: bytearray
-    output: bytearray
+    report: bytearray = field(default_factory=bytearray)
+    output: bytearray = field(default_factory=bytearray)
     status: int = 0
+    ended: bool = False
     late: bool = False
     flooded: bool = False
     cpu_s: float = 0.0
@@ -118,6 +121,9 @@ class Slot:
     def __init__(self, limits: Limits, readable: Sequence[Shown]) -> None:
         self._limits = limits
         self.broken = False
+        self._checks: socket.socket | None = None  # to the process of checks, as long as it takes them
+        self._pipes: dict[int, tuple[Program, str]] = {}
+        self._allowed = self._kills = 0
         root = is_real_root()
         number = next(_slot_numbers)
         uid = FIRST_UID + os.getpid() % 2**18 * 2**10 + number % 2**10 if root else os.getuid()
@@ -156,26 +162,25 @@ class Slot:
     def run(self, candidate: Candidate) -> Outcome:
         """The outcome of one candidate; nothing of it is alive afterwards."""
         started = time.monotonic()
-        programs = [Program(order, bytearray(), bytearray()) for order in orders(candidate)]
-        kills = self._group.kills() if self._group else 0
-        if self._group:  # assertions have a process of their own
-            self._group.allow(self._limits.processes + len(programs) - 1)
+        programs = [Program(), Program()] if candidate.check else [Program()]
+        self._allow(self._limits.processes + (self._checks is not None or candidate.check is not None))
         try:
-            self._order(programs)
+            self._order(candidate, programs)
             self._follow(programs, started + self._limits.timeout_s + GRACE_S)
         except EvaluationError:
             self.broken = True
             raise
-        out_of_memory = self._group is not None and self._group.kills() > kills
+        kills = self._group.kills() if self._group else 0
+        out_of_memory, self._kills = kills > self._kills, kills
         wall_s = time.monotonic() - started
         status, detail = finding(candidate, programs, self._limits, out_of_memory=out_of_memory)
-        peak = max(self._group.take_peak() if self._group else 0, max(one.resident_kib for one in programs) << 10)
+        peak = max(self._group.take_peak() if self._group else 0, programs[0].resident_kib << 10)
         return Outcome(
             id=candidate.id,
             status=status,
             detail=detail,
             wall_s=wall_s,
-            cpu_s=sum(one.cpu_s for one in programs),
+            cpu_s=programs[0].cpu_s,
             peak_mb=peak / 2**20,
             output=programs[0].output.decode(errors="replace"),
         )
@@ -183,6 +188,7 @@ class Slot:
     def close(self) -> None:
         """Ends the zygote and all that it started, and takes its control group and its folder away."""
         self._control.close()
+        self._forget_checks()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -193,6 +199,12 @@ class Slot:
                 self._group.remove()
         finally:
             self._folder.rmdir()
+
+    def _allow(self, processes: int) -> None:
+        """So many at one time; the checks, which last, are one of them."""
+        if self._group and processes != self._allowed:
+            self._group.allow(processes)
+            self._allowed = processes
 
     def _kill_left(self) -> None:
         assert self._group
@@ -250,39 +262,49 @@ class Slot:
         except OSError as error:
             raise IsolationUnavailable(f"this kernel does not map a user for the sandbox: {error}") from error
 
-    def _order(self, programs: Sequence[Program]) -> None:
-        """Sends the programs off, each with its pipes; this side keeps the reading ends."""
-        ours: list[int] = []
-        theirs: list[int] = []
-        lines = socket.socketpair()
-        self._pipes: dict[int, tuple[Program, str]] = {}
+    def _order(self, candidate: Candidate, programs: Sequence[Program]) -> None:
+        """Sends off the candidate with its pipes, of which this side keeps the reading ends, and its check."""
+        theirs = [memory_file(candidate_order(candidate))]
+        for name in ("report", "output"):
+            reading, writing = os.pipe()
+            os.set_blocking(reading, False)
+            self._pipes[reading] = (programs[0], name)
+            theirs.append(writing)
         try:
-            for index, program in enumerate(programs):
-                order = os.memfd_create("order")
-                theirs.append(order)
-                with os.fdopen(os.dup(order), "wb") as file:
-                    file.write(program.order)
-                os.lseek(order, 0, os.SEEK_SET)
-                for name in ("report", "output"):
-                    reading, writing = os.pipe()
-                    os.set_blocking(reading, False)
-                    ours.append(reading)
-                    theirs.append(writing)
-                    self._pipes[reading] = (program, name)
-                theirs.append(lines[index].fileno())
-            socket.send_fds(self._control, [ORDER.pack(self._limits.timeout_s, len(programs))], theirs)
+            anew = candidate.check is not None and self._checks is None
+            if candidate.check:
+                self._send_check(candidate.entry_point, candidate.check, theirs)
+            order = ORDER.pack(self._limits.timeout_s, candidate.check is not None, anew)
+            socket.send_fds(self._control, [order], theirs)
         except OSError as error:
-            for descriptor in ours:
-                os.close(descriptor)
+            self._close_pipes()
             raise EvaluationError(f"the sandbox's own process has ended: {error}") from error
         finally:
-            for descriptor in set(theirs) - {line.fileno() for line in lines}:
+            for descriptor in theirs:
                 os.close(descriptor)
-            for line in lines:
-                line.close()
+
+    def _send_check(self, entry_point: str, check: Check, theirs: list[int]) -> None:
+        """Tells the process of checks; the candidate's end of their line goes to `theirs`, and that of a new process's
+        orders."""
+        near, far = socket.socketpair()
+        theirs.append(near.detach())
+        if self._checks is None:
+            self._checks, orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            theirs.append(orders.detach())
+        order = memory_file(marshal.dumps((check.setup, entry_point, check.assertions)))
+        try:
+            with far:
+                socket.send_fds(self._checks, [b"."], [order, far.fileno()])
+        finally:
+            os.close(order)
+
+    def _forget_checks(self) -> None:
+        if self._checks:
+            self._checks.close()
+            self._checks = None
 
     def _follow(self, programs: Sequence[Program], deadline: float) -> None:
-        """Reads what comes until nothing of the programs is alive. Raises `EvaluationError` where that is not told."""
+        """Reads what comes until nothing of the candidate is alive. Raises `EvaluationError` where that is not told."""
         poll = select.poll()
         for descriptor in (*self._pipes, self._control.fileno()):
             poll.register(descriptor, select.POLLIN)
@@ -298,11 +320,15 @@ class Slot:
                     elif not self._read(descriptor):
                         poll.unregister(descriptor)
         finally:
-            for descriptor in self._pipes:
-                while self._read(descriptor):
-                    pass
-                os.close(descriptor)
-            self._pipes = {}
+            self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        """After what is left in them was read."""
+        for descriptor in self._pipes:
+            while self._read(descriptor):
+                pass
+            os.close(descriptor)
+        self._pipes = {}
 
     def _hear(self, programs: Sequence[Program]) -> bool:
         """One message of the zygote's; whether it was the last."""
@@ -311,14 +337,27 @@ class Slot:
         except OSError:  # it may end between two words, or with one of ours unread
             message = b""
         if message == b"idle":
+            if len(programs) > CHECKS:
+                self._hear_checks(programs[CHECKS])
             return True
         if len(message) != DONE.size:
             raise EvaluationError("the sandbox's own process has ended")
         index, late, status, user_s, system_s, resident = DONE.unpack(message)
         program = programs[index]
-        program.status, program.late = status, late == 1
+        program.status, program.late, program.ended = status, late == 1, True
         program.cpu_s, program.resident_kib = user_s + system_s, resident
         return False
+
+    def _hear_checks(self, program: Program) -> None:
+        """Takes the report, which is there before the zygote is idle; where there is none, its process was killed."""
+        assert self._checks
+        try:
+            report = self._checks.recv(REPORT_BYTES, socket.MSG_DONTWAIT)
+        except OSError:
+            report = b""
+        program.report += report[1:]
+        if program.ended or report[:1] != NEXT:
+            self._forget_checks()
 
     def _read(self, descriptor: int) -> bool:
         """Takes what can be read now; False where there is nothing, or no more."""
@@ -334,15 +373,21 @@ class Slot:
         return bool(chunk)
 
 
-def orders(candidate: Candidate) -> list[bytes]:
-    """What the programs of a candidate are told. What is expected of them stays here, or in a process of its own."""
-    if not candidate.check:
-        calls = [list(test.arguments) for test in candidate.tests]
-        return [marshal.dumps(("values", candidate.source, candidate.entry_point, calls))]
-    return [
-        marshal.dumps(("serve", candidate.source, candidate.entry_point)),
-        marshal.dumps(("check", candidate.check.setup, candidate.entry_point, candidate.check.assertions)),
-    ]
+def candidate_order(candidate: Candidate) -> bytes:
+    """What a candidate's process is told. What is expected of it stays here, or goes to a process of its own."""
+    if candidate.check:
+        return marshal.dumps(("serve", candidate.source, candidate.entry_point))
+    calls = [list(test.arguments) for test in candidate.tests]
+    return marshal.dumps(("values", candidate.source, candidate.entry_point, calls))
+
+
+def memory_file(content: bytes) -> int:
+    """A descriptor to read the content from, which no file system holds."""
+    descriptor = os.memfd_create("order")
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    return descriptor
 
 
 def finding(candidate: Candidate, programs: Sequence[Program], limits: Limits, *, out_of_memory: bool) -> Finding:
@@ -351,7 +396,7 @@ def finding(candidate: Candidate, programs: Sequence[Program], limits: Limits, *
     if stopped := _stopped(programs, limits, out_of_memory=out_of_memory):
         return stopped
     if candidate.check:
-        return judge_check(bytes(first.report), bytes(programs[1].report), ending(first.status))
+        return judge_check(bytes(first.report), bytes(programs[CHECKS].report), ending(first.status))
     if not first.report:
         return "error", f"it ended without a result ({ending(first.status)})"
     return judge(bytes(first.report), candidate.tests)
