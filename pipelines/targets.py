@@ -1,7 +1,9 @@
 """What a suite may be pointed at: this project's adapter or base model, or an address. Joined here for every suite."""
 
 import os
+from dataclasses import dataclass
 
+from evaluation.suites.runs import RunFolder, Settings, default_name
 from evaluation.suites.targets import Endpoint, Target
 from hone.errors import ConfigError
 from hone.files import sha256_bytes, sha256_tree
@@ -13,45 +15,82 @@ MODELS = ("adapter", "base")  # of this project
 SAMPLING_TEMPERATURE = 0.8  # of several samples, where none is given; Chen et al. 2021 chose it for pass@100
 
 
-def check_target(target: str, offline: tuple[str, ...], *, model: str, api_key_env: str) -> None:
+@dataclass(frozen=True)
+class Asking:
+    """Who is measured, and how it is asked: what the command lines of all suites have in common."""
+
+    target: str
+    model: str = ""
+    chat: bool = False
+    samples: int = 1
+    temperature: float | None = None  # None: greedy for one sample, else `SAMPLING_TEMPERATURE`
+    max_tokens: int = 512
+    api_key_env: str = ""
+    at_once: int = 8
+    timeout_s: float = 120.0  # that one request may take
+    name: str = ""  # of the run; empty: its settings'
+
+    @property
+    def sampled_at(self) -> float:
+        """The temperature; 0 is greedy."""
+        if self.temperature is not None:
+            return self.temperature
+        return 0.0 if self.samples == 1 else SAMPLING_TEMPERATURE
+
+
+def check_asking(asking: Asking, offline: tuple[str, ...]) -> None:
     """Raises `ConfigError` naming the option to change. `offline`: the targets that need no model."""
-    known = offline + MODELS
+    target, known = asking.target, offline + MODELS
     if target not in known and not target.startswith(("http://", "https://")):
         names = ", ".join(f"`{one}`" for one in known)
         raise ConfigError(f"`--target {target}` is none of {names}, nor an address like http://127.0.0.1:8100/v1")
-    if target.startswith("http") and not model:
+    if target.startswith("http") and not asking.model:
         raise ConfigError(f"`--target {target}` needs `--model NAME`: what the server calls its model")
-    if api_key_env and not os.environ.get(api_key_env):
-        raise ConfigError(f"`--api-key-env {api_key_env}`: this environment variable is not set")
+    if asking.api_key_env and not os.environ.get(asking.api_key_env):
+        raise ConfigError(f"`--api-key-env {asking.api_key_env}`: this environment variable is not set")
+    if asking.samples > 1 and target not in offline and asking.sampled_at == 0:
+        raise ConfigError("`--samples` above 1 needs `--temperature` above 0: greedy answers are all the same")
 
 
-def model_target(
-    layout: Layout,
-    target: str,
-    *,
-    model: str,
-    max_tokens: int,
-    temperature: float,
-    api_key_env: str,
-    at_once: int,
-    timeout_s: float,
-) -> tuple[Target, str, str]:
+def model_target(layout: Layout, asking: Asking) -> tuple[Target, str, str]:
     """The target, the digest of a local model, and that model's chat template."""
-    if target in MODELS:
-        return _local(layout, target, max_tokens=max_tokens, temperature=temperature)
+    if asking.target in MODELS:
+        return _local(layout, asking)
     endpoint = Endpoint(
-        url=target,
-        model=model,
-        max_tokens=max_tokens,
-        temperature=temperature,
-        api_key=os.environ.get(api_key_env, ""),
-        at_once=at_once,
-        timeout_s=timeout_s,
+        url=asking.target,
+        model=asking.model,
+        max_tokens=asking.max_tokens,
+        temperature=asking.sampled_at,
+        api_key=os.environ.get(asking.api_key_env, ""),
+        at_once=asking.at_once,
+        timeout_s=asking.timeout_s,
     )
     return endpoint, "", ""
 
 
-def _local(layout: Layout, target: str, *, max_tokens: int, temperature: float) -> tuple[Target, str, str]:
+def settings_of(
+    asking: Asking, offline: tuple[str, ...], *, suite: str, data_digest: str, model_digest: str, prompt: str
+) -> Settings:
+    """What decides the answers. `prompt`: all that is asked apart from the tasks, templates included."""
+    written = asking.target in offline
+    return Settings(
+        suite=suite,
+        data_digest=data_digest,
+        target=f"{asking.target} {asking.model}" if asking.model else asking.target,
+        model_digest=model_digest,
+        template_digest="" if written else sha256_bytes(prompt.encode()),
+        temperature=0.0 if written else asking.sampled_at,
+        max_tokens=0 if written else asking.max_tokens,
+        chat=asking.chat and not written,
+    )
+
+
+def folder_of(layout: Layout, asking: Asking, settings: Settings) -> RunFolder:
+    """Where the run lies."""
+    return RunFolder(layout.evaluation / "runs", asking.name or default_name(settings))
+
+
+def _local(layout: Layout, asking: Asking) -> tuple[Target, str, str]:
     # Torch takes seconds to import, and no other target needs it.
     from evaluation.generation import Decoding
     from evaluation.models import load_models
@@ -59,8 +98,10 @@ def _local(layout: Layout, target: str, *, max_tokens: int, temperature: float) 
 
     recipe, base = load_recipe(layout), read_base(layout)
     models = load_models(base_location(layout, base), layout.adapter, dtype=recipe.train.base_dtype)
-    decoding = Decoding(max_new_tokens=max_tokens, temperature=temperature, precision=recipe.evaluation.precision)
-    tuned = target == "adapter"
+    decoding = Decoding(
+        max_new_tokens=asking.max_tokens, temperature=asking.sampled_at, precision=recipe.evaluation.precision
+    )
+    tuned = asking.target == "adapter"
     model = LocalModel(models, tuned=tuned, decoding=decoding, batch_size=recipe.evaluation.batch_size)
     digest = sha256_bytes(f"{base.digest} {sha256_tree(layout.adapter)}".encode()) if tuned else base.digest
     return model, digest, model.template

@@ -69,13 +69,12 @@ def run(
     if suite is None or data is None:
         raise ConfigError("a benchmark needs both `--suite` (humaneval, mbpp, bfcl) and `--data PATH`")
     from pipelines.suite import SuiteRequest
+    from pipelines.targets import Asking
 
     ks = ks_of(k)
     if 0 < samples < ks[-1]:
         raise ConfigError(f"pass@{ks[-1]} needs `--samples {ks[-1]}` at least, not {samples}")
-    asked = SuiteRequest(
-        suite=suite,
-        data=data,
+    asking = Asking(
         target=target,
         model=model,
         chat=chat,
@@ -87,7 +86,7 @@ def run(
         timeout_s=timeout,
         name=name,
     )
-    _run_suite(asked, ks, as_json=as_json)
+    _run_suite(SuiteRequest(suite, data, asking), ks, as_json=as_json)
 
 
 def _run_stage(*, as_json: bool) -> None:

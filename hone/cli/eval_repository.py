@@ -56,24 +56,28 @@ def repo(  # noqa: PLR0917 - the options are Typer's
     """
     from hone.log import configure_logging
     from pipelines.repository import RepositoryRequest, run_repository
+    from pipelines.targets import Asking
 
     configure_logging()
-    asked = RepositoryRequest(
-        repository=path.expanduser().resolve(),
-        environment=environment.expanduser().resolve() if environment else None,
-        plugins=plugins,
+    asking = Asking(
         target=target,
         model=model,
         chat=chat,
         samples=samples,
-        context=context,
         max_tokens=max_tokens,
         api_key_env=api_key_env,
         at_once=at_once,
-        request_s=request_timeout,
+        timeout_s=request_timeout,
+        name=name,
+    )
+    asked = RepositoryRequest(
+        repository=path.expanduser().resolve(),
+        environment=environment.expanduser().resolve() if environment else None,
+        plugins=plugins,
+        context=context,
         timeout_s=timeout,
         memory_mb=memory,
-        name=name,
+        asking=asking,
     )
     try:
         with redirect_stdout(sys.stderr if as_json else sys.stdout), counting() as progress:
