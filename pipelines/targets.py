@@ -3,8 +3,9 @@
 import os
 from dataclasses import dataclass
 
+from evaluation.suites.endpoint import Endpoint
 from evaluation.suites.runs import RunFolder, Settings, default_name
-from evaluation.suites.targets import Endpoint, Target
+from evaluation.suites.targets import Target
 from hone.errors import ConfigError
 from hone.files import sha256_bytes, sha256_tree
 from hone.layout import Layout
@@ -24,6 +25,7 @@ class Asking:
     chat: bool = False
     samples: int = 1
     temperature: float | None = None  # None: greedy for one sample, else `SAMPLING_TEMPERATURE`
+    seed: int = 0
     max_tokens: int = 512
     api_key_env: str = ""
     at_once: int = 8
@@ -61,6 +63,7 @@ def model_target(layout: Layout, asking: Asking) -> tuple[Target, str, str]:
         model=asking.model,
         max_tokens=asking.max_tokens,
         temperature=asking.sampled_at,
+        seed=asking.seed,
         api_key=os.environ.get(asking.api_key_env, ""),
         at_once=asking.at_once,
         timeout_s=asking.timeout_s,
@@ -82,6 +85,7 @@ def settings_of(
         temperature=0.0 if written else asking.sampled_at,
         max_tokens=0 if written else asking.max_tokens,
         chat=asking.chat and not written,
+        seed=asking.seed if not written and asking.sampled_at else 0,
     )
 
 
@@ -99,7 +103,10 @@ def _local(layout: Layout, asking: Asking) -> tuple[Target, str, str]:
     recipe, base = load_recipe(layout), read_base(layout)
     models = load_models(base_location(layout, base), layout.adapter, dtype=recipe.train.base_dtype)
     decoding = Decoding(
-        max_new_tokens=asking.max_tokens, temperature=asking.sampled_at, precision=recipe.evaluation.precision
+        max_new_tokens=asking.max_tokens,
+        temperature=asking.sampled_at,
+        seed=asking.seed,
+        precision=recipe.evaluation.precision,
     )
     tuned = asking.target == "adapter"
     model = LocalModel(models, tuned=tuned, decoding=decoding, batch_size=recipe.evaluation.batch_size)

@@ -2,13 +2,12 @@
 
 import json
 import time
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from evaluation.generation import Decoding, generate
 from evaluation.models import ModelPair
-from evaluation.suites.targets import Answer, Ask, OnAnswer
+from evaluation.suites.targets import Answer, Ask, OnAnswer, seed_of
 from hone.errors import EvaluationError
 
 
@@ -44,7 +43,7 @@ class LocalModel:
             for chosen in _batches(fitting, asks, self.batch_size):
                 began = time.monotonic()
                 first = asks[chosen[0]]
-                seed = zlib.crc32(f"{self.decoding.seed} {first.id} {first.sample}".encode())
+                seed = seed_of(self.decoding.seed, first.id, first.sample)
                 decoding = replace(self.decoding, stop=first.stop, seed=seed)
                 texts = generate(
                     model,

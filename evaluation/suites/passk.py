@@ -2,10 +2,22 @@
 
 import math
 from collections import defaultdict
+from statistics import fmean, stdev
 
 from evaluation.statistics import Counts, Interval, pass_rate
 from evaluation.suites.records import SuiteRun
 from hone.errors import EvaluationError
+from hone.records import Record
+
+
+class Spread(Record, frozen=True):
+    """How much pass@1 depends on the seed: each sample's own rate over all tasks, of as many as were taken."""
+
+    samples: int
+    lowest: float
+    mean: float
+    highest: float
+    deviation: float  # standard deviation of the samples' rates
 
 
 def pass_at_k(samples: int, passed: int, k: int) -> float:
@@ -36,3 +48,14 @@ def counts_of(run: SuiteRun) -> list[Counts]:
     for score in run.scores:
         counted[score.id].append(score.result == "pass")
     return [(sum(passed), len(passed)) for passed in counted.values()]
+
+
+def spread_of(run: SuiteRun) -> Spread | None:
+    """Between the samples of a run; None where tasks have one, or not all the same ones."""
+    rates: dict[int, list[bool]] = defaultdict(list)
+    for score in run.scores:
+        rates[score.sample].append(score.result == "pass")
+    if len(rates) < 2 or len({len(passed) for passed in rates.values()}) > 1:
+        return None
+    found = [fmean(passed) for passed in rates.values()]
+    return Spread(len(found), min(found), fmean(found), max(found), stdev(found))

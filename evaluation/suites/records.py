@@ -35,6 +35,27 @@ class Score(Record, frozen=True):
     measures: dict[str, float] = msgspec.field(default_factory=dict)  # further numbers of the suite's own, by name
 
 
+class Percentiles(Record, frozen=True):
+    """Of what was measured of each answer."""
+
+    p50: float
+    p90: float
+
+
+class Speed(Record, frozen=True):
+    """How an endpoint answered the requests of a run."""
+
+    answers: int
+    latency_s: Percentiles | None  # from the request to the last byte of its answer
+    first_token_s: Percentiles | None  # to the first text; None where nothing was streamed
+    tokens: int | None  # of all completions; None where the server did not count every one
+    tokens_per_s: float | None  # all requests together
+    tokens_per_s_each: Percentiles | None  # of the requests whose tokens were counted
+    in_flight: int  # the most requests at one time
+    busy_s: float  # seconds in which there was at least one
+    retried: int  # requests that failed and were made again
+
+
 class SuiteRun(Record, frozen=True):
     """One suite, one target."""
 
@@ -51,3 +72,4 @@ class SuiteRun(Record, frozen=True):
     contaminated: tuple[str, ...] | None = None  # tasks that overlap the training data; None where nobody looked
     cost_usd: float | None = None  # what the target's provider charges for it; None where nobody counts
     model_digest: str = ""  # of a local adapter or base model; empty for what is elsewhere
+    speed: Speed | None = None  # of an endpoint

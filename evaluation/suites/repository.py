@@ -136,8 +136,16 @@ def run_repository_suite(
         collect(target, asks, store, progress)
         taken = [(task, store[task.place.id, number]) for task in suite.tasks for number in range(samples)]
     scores = _score(suite, taken, Journal(folder.path / "executed.jsonl"), context=context, chat=settings.chat)
-    isolation = suite.bench.sandbox.isolation
-    return store_run(folder, settings, scores, suite.excluded, isolation=isolation, started=started, ended=clock())
+    return store_run(
+        folder,
+        settings,
+        scores,
+        suite.excluded,
+        samples=[sample for _, sample in taken],
+        isolation=suite.bench.sandbox.isolation,
+        started=started,
+        ended=clock(),
+    )
 
 
 def _score(

@@ -17,6 +17,7 @@ from evaluation.suites.bfcl_targets import OfflineTarget, score_offline
 from evaluation.suites.code import CodeSuite, CodeTask
 from evaluation.suites.records import Excluded, Score, SuiteRun
 from evaluation.suites.samples import Sample, SampleStore, sample_of
+from evaluation.suites.speed import cost_of, speed_of
 from evaluation.suites.targets import Answer, Ask, Target
 from hone.errors import EvaluationError
 from hone.files import sha256_bytes
@@ -37,6 +38,7 @@ class Settings(Record, frozen=True):
     temperature: float
     max_tokens: int
     chat: bool
+    seed: int = 0  # of sampling; 0 where nothing is sampled
 
 
 class RunFolder:
@@ -116,7 +118,16 @@ def run_code_suite(
         collect(target, asks, store, progress)
         taken = [(task, store[task.id, number]) for task in tasks for number in range(samples)]
     scores = score(taken, judge, chat=settings.chat)
-    return store_run(folder, settings, scores, excluded, isolation=sandbox.isolation, started=started, ended=clock())
+    return store_run(
+        folder,
+        settings,
+        scores,
+        excluded,
+        samples=[sample for _, sample in taken],
+        isolation=sandbox.isolation,
+        started=started,
+        ended=clock(),
+    )
 
 
 def run_bfcl(
@@ -132,6 +143,7 @@ def run_bfcl(
     """Measures a chat target with tools; or proves the checker by replies that need no model."""
     started = clock()
     folder.settle(settings)
+    taken = []
     if isinstance(target, str):
         scores = score_offline(suite, target)
     else:
@@ -143,8 +155,18 @@ def run_bfcl(
                 if (row.id, number) not in store
             ]
             collect(target, asks, store, progress)
-            scores = [called(row, store[row.id, number]) for row in suite.rows for number in range(samples)]
-    return store_run(folder, settings, scores, suite.excluded, isolation="", started=started, ended=clock())
+            taken = [(row, store[row.id, number]) for row in suite.rows for number in range(samples)]
+        scores = [called(row, sample) for row, sample in taken]
+    return store_run(
+        folder,
+        settings,
+        scores,
+        suite.excluded,
+        samples=[sample for _, sample in taken],
+        isolation="",
+        started=started,
+        ended=clock(),
+    )
 
 
 def store_run(
@@ -153,6 +175,7 @@ def store_run(
     scores: Sequence[Score],
     excluded: Sequence[Excluded],
     *,
+    samples: Sequence[Sample],
     isolation: str,
     started: float,
     ended: float,
@@ -169,7 +192,9 @@ def store_run(
         seconds=ended - started,
         scores=tuple(scores),
         excluded=tuple(excluded),
+        cost_usd=cost_of(samples),
         model_digest=settings.model_digest,
+        speed=speed_of(samples),
     )
     write_record(folder.record, run)
     return run
@@ -242,10 +267,7 @@ def collect(target: Target, asks: Sequence[Ask], store: SampleStore, progress: P
 
     def keep(answer: Answer) -> None:
         nonlocal done
-        if answer.problem:
-            store.add(Sample(answer.id, answer.sample, "", answer.problem, answer.seconds))
-        else:
-            store.add(sample_of(answer.id, answer.sample, answer.text, answer.seconds))
+        store.add(sample_of(answer))
         done += 1
         progress("answers", done, len(asks))
 

@@ -10,13 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+import msgspec
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from evaluation.suites.answers import unusable
 from evaluation.suites.code import LONGEST_SOURCE
+from evaluation.suites.targets import Answer, Call
 from hone.errors import EvaluationError
-from hone.records import Record
+from hone.records import Json, Record
 
 WRITE_EVERY_S = 3.0  # what a killed process loses at most
 COLUMNS = pa.schema(
@@ -26,6 +28,11 @@ COLUMNS = pa.schema(
         ("text", pa.string()),
         ("problem", pa.string()),
         ("seconds", pa.float64()),
+        ("retries", pa.int32()),  # this one and what follows: empty in files from before it was measured
+        ("asked_at", pa.float64()),
+        ("first_token_s", pa.float64()),
+        ("tokens", pa.int64()),
+        ("cost_usd", pa.float64()),
     ]
 )
 
@@ -40,13 +47,15 @@ class Sample(Record, frozen=True):
     text: str
     problem: str = ""  # why it cannot be scored as it is; then `text` is what could be kept
     seconds: float = 0.0  # until it was there
+    call: Call | None = None  # None where no endpoint answered
+    retries: int = 0  # requests that failed before
 
 
-def sample_of(task: str, number: int, text: str, seconds: float) -> Sample:
-    """A sample that can be stored, whatever the text holds."""
-    problem = unusable(text)
-    kept = text[:LONGEST_SOURCE].encode("utf-8", "replace").decode() if problem else text
-    return Sample(id=task, sample=number, text=kept, problem=problem, seconds=seconds)
+def sample_of(answer: Answer) -> Sample:
+    """A sample that can be stored, whatever the answer's text holds."""
+    problem = answer.problem or unusable(answer.text)
+    text = answer.text[:LONGEST_SOURCE].encode("utf-8", "replace").decode() if problem else answer.text
+    return Sample(answer.id, answer.sample, text, problem, answer.seconds, answer.call, answer.retries)
 
 
 class SampleStore:
@@ -93,10 +102,10 @@ class SampleStore:
             return
         number = int(parts[-1].stem) + 1 if (parts := self._parts()) else 0
         path, beside = self._folder / f"{number:06d}.parquet", self._folder / f".{os.getpid()}.tmp"
-        columns = {name: [getattr(one, name) for one in self._new] for name in COLUMNS.names}
+        rows = [_row(one) for one in self._new]
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            pq.write_table(pa.table(columns, schema=COLUMNS), beside, compression="zstd")
+            pq.write_table(pa.Table.from_pylist(rows, schema=COLUMNS), beside, compression="zstd")
             beside.replace(path)
         except OSError as error:
             with suppress(OSError):
@@ -108,9 +117,23 @@ class SampleStore:
         self._new = []
 
 
+def _row(sample: Sample) -> dict[str, Json]:
+    """A line of the table: its call lies flat beside it."""
+    row: dict[str, Json] = msgspec.structs.asdict(sample)
+    call = row.pop("call")
+    return row | (msgspec.structs.asdict(call) if call else {})
+
+
+def _sample(row: dict[str, Json]) -> Sample:
+    """And back. What a file from before did not measure is missing."""
+    called = {name: row.pop(name) for name in Call.__struct_fields__}
+    call = called if called["asked_at"] is not None else None
+    return msgspec.convert({**row, "retries": row["retries"] or 0, "call": call}, Sample)
+
+
 def _read(path: Path) -> list[Sample]:
     try:
         rows = pq.read_table(path, schema=COLUMNS).to_pylist()
-        return [Sample(**row) for row in rows]
-    except (OSError, pa.ArrowException, TypeError) as error:
+        return [_sample(row) for row in rows]
+    except (OSError, pa.ArrowException, msgspec.ValidationError) as error:
         raise EvaluationError(f"`{path}` cannot be read; remove it, and its answers are asked for again") from error

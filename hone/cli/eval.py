@@ -47,6 +47,7 @@ def run(
     temperature: Annotated[
         float | None, typer.Option(min=0, max=2, help="Default: 0 for one sample, else 0.8.")
     ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of sampling; each task and sample has its own, made of it.")] = 0,
     max_tokens: Annotated[int, typer.Option(min=1, help="Of one answer.")] = 512,
     api_key_env: Annotated[str, typer.Option(metavar="NAME", help="The environment variable with the key.")] = "",
     at_once: Annotated[int, typer.Option(min=1, help="Requests in flight.")] = 8,
@@ -80,6 +81,7 @@ def run(
         chat=chat,
         samples=samples or ks[-1],
         temperature=temperature,
+        seed=seed,
         max_tokens=max_tokens,
         api_key_env=api_key_env,
         at_once=at_once,

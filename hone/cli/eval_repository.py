@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hone.cli.eval_details import show_details
 from hone.cli.eval_suite import run_as_json
 from hone.cli.show import counting, say
 from hone.layout import find_layout
@@ -37,6 +38,7 @@ def repo(  # noqa: PLR0917 - the options are Typer's
     model: Annotated[str, typer.Option(help="What the server at that address calls its model.")] = "",
     chat: Annotated[bool, typer.Option("--chat", help="Ask as a chat, not for the rest of a text.")] = False,
     samples: Annotated[int, typer.Option(min=1, help="A function.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of sampling; each function and sample has its own.")] = 0,
     context: Annotated[int, typer.Option(min=0, help="Characters of the file before a function to show.")] = 4000,
     max_tokens: Annotated[int, typer.Option(min=1, help="Of one answer.")] = 512,
     api_key_env: Annotated[str, typer.Option(metavar="NAME", help="The environment variable with the key.")] = "",
@@ -64,6 +66,7 @@ def repo(  # noqa: PLR0917 - the options are Typer's
         model=model,
         chat=chat,
         samples=samples,
+        seed=seed,
         max_tokens=max_tokens,
         api_key_env=api_key_env,
         at_once=at_once,
@@ -98,6 +101,7 @@ def show(run: "SuiteRun") -> None:
     first = pass_at_1(counts_of(run))
     say(f"{run.suite} · {run.target} · {len(counts_of(run))} functions, {len(run.scores)} samples")
     say(f"  {'pass@1':<20} {first.value:.3f} [{first.low:.3f}, {first.high:.3f}]")
+    show_details(run)
     for result, count in Counter(score.result for score in run.scores).most_common():
         say(f"  {result:<20} {count:,}")
     for score in [score for score in run.scores if score.result != "pass"][:SHOWN]:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from hone.cli.eval_details import details_as_json, show_details
 from hone.cli.show import say
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def run_as_json(run: "SuiteRun", ks: tuple[int, ...]) -> str:
             "excluded_tasks": {one.id: one.reason for one in run.excluded},
             "results": dict(Counter(score.result for score in run.scores).most_common()),
             **({"accuracy": accuracy} if accuracy else {}),
+            **details_as_json(run),
             "isolation": run.isolation,
             "data_digest": run.data_digest,
             "template_digest": run.template_digest,
@@ -75,6 +77,7 @@ def show_run(run: "SuiteRun", ks: tuple[int, ...]) -> None:
         say(f"  {f'pass@{k}':<20} {mean_pass_at_k(counts, k):.3f}{interval}")
     for name, (passed, scored) in rates(run).items():
         say(f"  {name:<20} {passed / scored:.3f}  {passed} of {scored}")
+    show_details(run)
     results = Counter(score.result for score in run.scores)
     for result, count in results.most_common():
         commonest = Counter(score.detail for score in run.scores if score.result == result and score.detail)

@@ -1,4 +1,4 @@
-"""A model server that answers each request as a test says, slowly or wrongly if need be."""
+"""A model server that answers each request as a test says, whole or as a stream, slowly or wrongly if need be."""
 
 import json
 import threading
@@ -50,6 +50,24 @@ def reply(handler: BaseHTTPRequestHandler, status: int, content: bytes, **header
     handler.send_header("Content-Length", str(len(content)))
     handler.end_headers()
     handler.wfile.write(content)
+
+
+def stream(handler: BaseHTTPRequestHandler, *lines: bytes, ending: bytes = b"\n\n", **headers: str) -> None:
+    """Sends lines as they are, each at once; the connection ends the body."""
+    handler.send_response(200)
+    handler.send_header("Content-Type", "text/event-stream")
+    for name, value in headers.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+    for line in lines:
+        handler.wfile.write(line + ending)
+        handler.wfile.flush()
+
+
+def event(said: str | None = None, **more: object) -> bytes:
+    """A chunk of a completion; without text it has no choice."""
+    choices = [] if said is None else [{"text": said, "index": 0, "finish_reason": None}]
+    return b"data: " + json.dumps({"choices": choices} | more).encode()
 
 
 def text(handler: BaseHTTPRequestHandler, said: str) -> None:

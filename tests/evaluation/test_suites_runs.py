@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from evaluation.sandbox import Check
@@ -10,8 +12,8 @@ from evaluation.suites.bfcl_rows import load
 from evaluation.suites.code import STOP_BODY, CodeSuite, CodeTask
 from evaluation.suites.records import SuiteRun
 from evaluation.suites.runs import RunFolder, Settings, default_name, run_bfcl, run_code_suite
-from evaluation.suites.samples import SampleStore, sample_of
-from evaluation.suites.targets import Answer, Ask, OnAnswer, Written
+from evaluation.suites.samples import Sample, SampleStore, sample_of
+from evaluation.suites.targets import Answer, Ask, Call, OnAnswer, Written
 from hone.errors import EvaluationError
 from hone.records import read_record
 
@@ -41,6 +43,7 @@ def task(number: int, solution: str = "    return n\n") -> CodeTask:
     )
 
 
+CALL = Call(asked_at=100.0, first_token_s=0.125, tokens=3, cost_usd=0.5)
 SUITE = CodeSuite(name="tiny", digest="sha256:d", tasks=tuple(task(number) for number in range(4)))
 
 
@@ -167,22 +170,29 @@ def test_a_run_cannot_be_named_out_of_its_folder(tmp_path, name):
 def test_stored_samples_are_those_that_came(tmp_path):
     with SampleStore(tmp_path / "samples") as store:
         for number in range(3):
-            store.add(sample_of("a", number, f"é{number}", 0.25))
+            store.add(sample_of(Answer("a", number, f"é{number}", 0.25, call=CALL, retries=number)))
     with SampleStore(tmp_path / "samples") as store:
-        store.add(sample_of("b", 0, "", 0.5))
+        store.add(sample_of(Answer("b", 0, "", 0.5)))
     again = SampleStore(tmp_path / "samples")
     assert len(again) == 4
-    assert again["a", 2] == sample_of("a", 2, "é2", 0.25)
-    assert ("b", 0) in again
+    assert again["a", 2] == Sample("a", 2, "é2", "", 0.25, CALL, 2)
+    assert again["b", 0].call is None
+
+
+def test_samples_from_before_calls_were_measured_can_be_read(tmp_path):
+    names = ("id", "sample", "text", "problem", "seconds")
+    old = pa.table({name: [value] for name, value in zip(names, ("a", 0, "x", "", 0.5), strict=True)})
+    pq.write_table(old, tmp_path / "000000.parquet")
+    assert SampleStore(tmp_path)["a", 0] == Sample("a", 0, "x", "", 0.5)
 
 
 def test_samples_are_written_while_more_are_coming(tmp_path):
     now = [0.0]
     with SampleStore(tmp_path, clock=lambda: now[0]) as store:
-        store.add(sample_of("a", 0, "x", 0.0))
+        store.add(sample_of(Answer("a", 0, "x", 0.0)))
         assert len(SampleStore(tmp_path)) == 0
         now[0] = 60.0
-        store.add(sample_of("a", 1, "x", 0.0))
+        store.add(sample_of(Answer("a", 1, "x", 0.0)))
         assert len(SampleStore(tmp_path)) == 2
 
 
@@ -196,7 +206,7 @@ def test_a_full_disk_is_named_and_what_was_written_stays(tmp_path):
     store = SampleStore(tmp_path / "file" / "samples")
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(EvaluationError, match=r"cannot be written: .*give the same command again"), store:
-        store.add(sample_of("a", 0, "x", 0.0))
+        store.add(sample_of(Answer("a", 0, "x", 0.0)))
 
 
 def test_tool_calls_of_a_chat_model_are_scored(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 
 from evaluation.sandbox import Limits, open_sandbox
 from hone.errors import IsolationUnavailable
-from tests.evaluation.model_server import Server, text
+from tests.evaluation.model_server import Server, event, reply, stream, text
 
 ROOT = Path(__file__).parents[2]
 HONE = [sys.executable, "-c", "import sys; from hone.cli import main; sys.argv[0] = 'hone'; main()", "eval", "run"]
@@ -89,6 +89,34 @@ def test_several_samples_give_pass_at_k(project):
     assert found["samples"] == 4 * TASKS
     assert found["pass@1"] == pytest.approx((2 / 4) / TASKS)
     assert found["pass@4"] == pytest.approx(1 / TASKS)
+    spread = found["samples_pass@1"]
+    assert (spread["samples"], spread["lowest"]) == (4, 0.0)
+    assert spread["highest"] == pytest.approx(1 / TASKS)
+    assert len({body["seed"] for _, body, _ in server.seen}) == 4 * TASKS
+
+
+def test_how_fast_and_how_dear_an_endpoint_was_is_shown(project):
+    def behave(handler, number, body):
+        if number == 1:
+            reply(handler, 503, b"{}")
+        else:
+            usage = event(usage={"completion_tokens": 5})
+            stream(handler, event("    return n\n"), usage, b"data: [DONE]", x_hone_cost_usd="0.001")
+
+    server = Server(behave)
+    asked = ["--target", server.url, "--model", "m", "--at-once", "2"]
+    found = json.loads(run(project, *asked, "--json").stdout)
+    shown = run(project, *asked).stdout  # scored again: as fast as it was
+    server.close()
+    assert found["cost_usd"] == pytest.approx(0.001 * TASKS)
+    speed = found["speed"]
+    assert (speed["answers"], speed["tokens"], speed["retried"]) == (TASKS, 5 * TASKS, 1)
+    assert 0 < speed["first_token_s"]["p50"] <= speed["latency_s"]["p90"]
+    assert speed["tokens_per_s"] > 0
+    assert "at a time; 1 failed before" in shown
+    assert "first text p50" in shown
+    assert "tokens/s" in shown
+    assert "0.0060 USD" in shown
 
 
 def test_ctrl_c_keeps_what_was_answered_and_the_same_command_goes_on(project):

@@ -1,0 +1,49 @@
+"""What a run shows beside its pass rates: how its samples differ, how fast they came, and what they cost."""
+
+from typing import TYPE_CHECKING
+
+from hone.cli.show import say
+
+if TYPE_CHECKING:
+    from evaluation.suites.records import Percentiles, Speed, SuiteRun
+    from hone.records import Json
+
+
+def details_as_json(run: "SuiteRun") -> "dict[str, Json]":
+    """Keys of the run's object; what was not measured is null, what cannot be of this suite is missing."""
+    from msgspec import to_builtins
+
+    from evaluation.suites.passk import spread_of
+
+    spread = spread_of(run)
+    return {
+        **({"samples_pass@1": to_builtins(spread)} if spread else {}),
+        "speed": to_builtins(run.speed),
+        "cost_usd": run.cost_usd,
+    }
+
+
+def show_details(run: "SuiteRun") -> None:
+    """A line each, for people."""
+    from evaluation.suites.passk import spread_of
+
+    if spread := spread_of(run):
+        between = f"{spread.lowest:.3f} … {spread.highest:.3f}, standard deviation {spread.deviation:.3f}"
+        say(f"  {'between samples':<20} pass@1 {between}")
+    if speed := run.speed:
+        _show_speed(speed)
+    if run.cost_usd is not None:
+        say(f"  {'cost':<20} {run.cost_usd:.4f} USD")
+
+
+def _show_speed(speed: "Speed") -> None:
+    first = f"; first text {_seconds(speed.first_token_s)}" if speed.first_token_s else ""
+    say(f"  {'latency':<20} {_seconds(speed.latency_s)}{first}")
+    if speed.tokens_per_s is not None and speed.tokens_per_s_each:
+        rates = f"{speed.tokens_per_s:,.1f} tokens/s, {speed.tokens_per_s_each.p50:,.1f} of one request (median)"
+        say(f"  {'throughput':<20} {rates}")
+    say(f"  {'requests':<20} {speed.answers:,}, at most {speed.in_flight} at a time; {speed.retried} failed before")
+
+
+def _seconds(of: "Percentiles | None") -> str:
+    return f"p50 {of.p50:.3g} s, p90 {of.p90:.3g} s" if of else "not measured"
