@@ -13,6 +13,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from evaluation.cache import roomy_cache
+from evaluation.continuing import Continuing
 from hone.errors import EvaluationError
 
 STOP_CHECK_TOKENS = 8  # decoding at each token to look for stop strings would cost more than the tokens
@@ -85,7 +86,7 @@ class _Batch:
         prompts: Sequence[list[int]],
         context: int,
     ) -> None:
-        self._tokenizer = tokenizer
+        self._continuing = Continuing(tokenizer)
         self._decoding = decoding
         self._ends = ends
         self._prompts = prompts
@@ -152,7 +153,7 @@ class _Batch:
         return any(stop in text for stop in self._decoding.stop)
 
     def _decode(self, tokens: list[int]) -> str:
-        return str(self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+        return self._continuing.text(tokens)
 
 
 def left_padded(prompts: Sequence[list[int]], padding_id: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from serving.doors import Door, Wording
+from serving.doors import COMPLETIONS, Door, Wording
 from serving.engine import Engine, Piece
 from serving.exchange import Exchange
 from serving.metrics import Metrics
@@ -57,7 +57,8 @@ async def _pieces(
     piece, first = None, True
     metrics.prompt_tokens.inc(len(admitted.prompt))
     try:
-        async with aclosing(engine.generate(admitted.prompt, admitted.sampling)) as pieces:
+        goes_on = admitted.door is COMPLETIONS
+        async with aclosing(engine.generate(admitted.prompt, admitted.sampling, goes_on=goes_on)) as pieces:
             async for piece in pieces:
                 if first:
                     metrics.first_token_s.labels(admitted.door.name).observe(exchange.age_s)

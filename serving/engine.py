@@ -49,10 +49,13 @@ class Engine:
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=special_tokens).ids
         return ids
 
-    async def generate(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Piece, None]:
-        """Pieces of text; leaving the iteration stops the generation at its next token.
+    async def generate(
+        self, prompt: Sequence[int], sampling: Sampling, *, goes_on: bool = True
+    ) -> AsyncGenerator[Piece, None]:
+        """Pieces of text, which goes on from the prompt's or begins anew, as a chat's answer does.
 
-        Close it (`contextlib.aclosing`) where it may not be read to its end.
+        Leaving the iteration stops the generation at its next token. Close it (`contextlib.aclosing`) where it may not
+        be read to its end.
         """
         loop = asyncio.get_running_loop()
         pieces: asyncio.Queue[Piece | None] = asyncio.Queue()
@@ -60,7 +63,7 @@ class Engine:
         def deliver(piece: Piece) -> None:
             loop.call_soon_threadsafe(pieces.put_nowait, piece)
 
-        generation = _Generation(self, prompt, sampling, deliver)
+        generation = _Generation(self, prompt, sampling, deliver, goes_on=goes_on)
         worker = loop.run_in_executor(self._pool, generation.run)
         worker.add_done_callback(lambda _: pieces.put_nowait(None))
         try:
@@ -80,13 +83,23 @@ class _Generation:
     """One answer in the making, in a slot's thread."""
 
     def __init__(
-        self, engine: Engine, prompt: Sequence[int], sampling: Sampling, deliver: Callable[[Piece], None]
+        self,
+        engine: Engine,
+        prompt: Sequence[int],
+        sampling: Sampling,
+        deliver: Callable[[Piece], None],
+        *,
+        goes_on: bool,
     ) -> None:
         self._engine = engine
         self._prompt = [engine.vocabulary[token] for token in prompt]
         self._sampling = sampling
         self._deliver = deliver
         self._decoder = DecodeStream(skip_special_tokens=True)  # holds back a character until its bytes are whole
+        if goes_on:
+            # SentencePiece's decoders take the space off a text's first token, which this one then is.
+            for token in engine.encode("x", special_tokens=False):
+                self._decoder.step(engine.tokenizer, token)
         self._stops = StopFilter(sampling.stop)
         self._tokens = 0
         self._error: Exception | None = None

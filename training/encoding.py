@@ -10,6 +10,7 @@ from hone.errors import TrainingError
 from hone.records import Example, Record
 
 IGNORED = -100  # the label that a loss leaves out (PyTorch's convention)
+MARK = "☺"  # the one that Code Llama's own tokenizer.py uses
 
 
 class Encoded(Record, frozen=True):
@@ -22,8 +23,23 @@ class Encoded(Record, frozen=True):
 def encode(tokenizer: PreTrainedTokenizerBase, example: Example) -> Encoded:
     """Prompt and completion are tokenised apart, as they meet at generation; the end-of-text token closes both."""
     prompt = tokenizer(example.prompt, add_special_tokens=True)["input_ids"]
-    completion = tokenizer(example.completion, add_special_tokens=False)["input_ids"]
+    completion = continued_ids(tokenizer, example.completion)
     return Encoded(ids=(*prompt, *completion, tokenizer.eos_token_id), prompt_tokens=len(prompt))
+
+
+def continued_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """The ids of a text that stands after another.
+
+    SentencePiece's tokenizers (Llama, Code Llama, Mistral) put a space before every text, which here would be learnt:
+    a mark that no token joins with what follows takes that space, and is taken off.
+    """
+
+    def ids(of: str) -> list[int]:
+        return list(tokenizer(of, add_special_tokens=False)["input_ids"])
+
+    if not str(tokenizer.convert_ids_to_tokens(ids("x"))[0]).startswith("▁"):
+        return ids(text)
+    return ids(MARK + text)[len(ids(MARK)) :]
 
 
 def encode_all(

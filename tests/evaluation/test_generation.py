@@ -7,6 +7,7 @@ import torch
 
 from evaluation.generation import Decoding, cut, generate
 from hone.errors import EvaluationError
+from tests.serving.tiny import learn_by_heart, small_llama, spaced_tokenizer
 
 PROMPTS = [
     "def f(x):\n",
@@ -88,6 +89,13 @@ def test_samples_repeat_with_their_seed_and_change_with_it(llama, tokenizer):
     assert first == complete(llama, tokenizer, sampled)
     assert first != complete(llama, tokenizer, replace(sampled, seed=2))
     assert first != complete(llama, tokenizer)
+
+
+def test_a_completion_keeps_the_space_that_a_tokenizer_takes_off_the_beginning_of_a_text():
+    tokenizer = spaced_tokenizer()
+    model = small_llama(len(tokenizer), context=64)
+    learn_by_heart(model, [*tokenizer("def f():\n    return 1\n")["input_ids"], tokenizer.eos_token_id])
+    assert complete(model.eval(), tokenizer, prompts=["def f():\n"]) == ["    return 1\n"]
 
 
 def test_bfloat16_completes_too(llama, tokenizer):

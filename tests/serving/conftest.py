@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from serving.convert import convert
-from tests.serving.tiny import PROMPT, RECITED, Server, small_llama, start_server, train_tokenizer
+from tests.serving.tiny import PROMPT, RECITED, Server, learn_by_heart, small_llama, start_server, train_tokenizer
 
 Serve = Callable[..., Server]
 
@@ -18,12 +18,7 @@ def reciting_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "reciting"
     tokenizer = train_tokenizer(512)
     model = small_llama(512, context=256)
-    ids = torch.tensor([[*tokenizer(PROMPT + RECITED)["input_ids"], tokenizer.eos_token_id]])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for _ in range(80):
-        optimizer.zero_grad()
-        model(input_ids=ids, labels=ids).loss.backward()
-        optimizer.step()
+    learn_by_heart(model, [*tokenizer(PROMPT + RECITED)["input_ids"], tokenizer.eos_token_id])
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

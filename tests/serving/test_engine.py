@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from hone.errors import ServingError
+from serving.convert import convert
 from serving.engine import Engine, Piece, load_engine
 from serving.sampling import Sampling
-from tests.serving.tiny import PROMPT, RECITED
+from tests.serving.tiny import PROMPT, RECITED, learn_by_heart, small_llama, spaced_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +29,11 @@ def endless(endless_weights: Path) -> Iterator[Engine]:
     loaded.close()
 
 
-def generate(engine: Engine, prompt: str = PROMPT, **wishes: Any) -> list[Piece]:
+def generate(engine: Engine, prompt: str = PROMPT, *, goes_on: bool = True, **wishes: Any) -> list[Piece]:
     sampling = Sampling(**{"max_tokens": 100, "temperature": 0.0, **wishes})
 
     async def collect() -> list[Piece]:
-        return [piece async for piece in engine.generate(engine.encode(prompt), sampling)]
+        return [piece async for piece in engine.generate(engine.encode(prompt), sampling, goes_on=goes_on)]
 
     return asyncio.run(collect())
 
@@ -173,3 +174,19 @@ def test_a_record_with_an_unknown_key_is_named(weights: Path, tmp_path: Path) ->
     (folder / "serving.json").write_text(json.dumps({**record, "surprise": 1}))
     with pytest.raises(ServingError, match=r"serving.json` is not readable.*surprise"):
         load_engine(folder, threads=1)
+
+
+@pytest.mark.parametrize(
+    ("goes_on", "text"), [(True, "    return "), (False, "   return ")], ids=["a completion", "a chat"]
+)
+def test_the_space_that_a_tokenizer_takes_off_a_text_stays_on_one_that_goes_on(
+    tmp_path: Path, goes_on: bool, text: str
+) -> None:
+    tokenizer = spaced_tokenizer()
+    model = small_llama(len(tokenizer), context=64)
+    learn_by_heart(model, [*tokenizer("def f():\n    return 1\n")["input_ids"], tokenizer.eos_token_id])
+    model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    engine = load_engine(convert(tmp_path / "model", tmp_path / "weights"), threads=1)
+    assert text_of(generate(engine, "def f():\n", goes_on=goes_on, stop=("1",))) == text
+    engine.close()

@@ -8,8 +8,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
+from transformers import CodeLlamaTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
 from serving.healthcheck import is_ready
 
@@ -32,6 +33,14 @@ def train_tokenizer(vocabulary: int) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|endoftext|>")
 
 
+def spaced_tokenizer() -> CodeLlamaTokenizer:
+    """One like SentencePiece's, of bytes and some runs of spaces: it takes every text for the beginning of one."""
+    pieces = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *("▁" * run for run in (1, 2, 3, 4))]
+    pieces += [chr(code) for code in range(0x21, 0x7F)] + ["\n", "☺", "▁r", "▁re", "▁ret"]
+    merges = [("▁", "▁"), ("▁▁", "▁▁"), ("▁▁", "▁"), ("▁", "r"), ("▁r", "e"), ("▁re", "t")]
+    return CodeLlamaTokenizer(vocab={piece: at for at, piece in enumerate(pieces)}, merges=merges)
+
+
 def small_llama(vocabulary: int, *, context: int, hidden: int = 64) -> LlamaForCausalLM:
     """A random model in the embedded base's style, spread widely enough that its greedy output varies."""
     set_seed(0)
@@ -49,6 +58,16 @@ def small_llama(vocabulary: int, *, context: int, hidden: int = 64) -> LlamaForC
             eos_token_id=0,
         )
     )
+
+
+def learn_by_heart(model: LlamaForCausalLM, ids: list[int]) -> None:
+    """Trains a model until it recites one text."""
+    text = torch.tensor([ids])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(80):
+        optimizer.zero_grad()
+        model(input_ids=text, labels=text).loss.backward()
+        optimizer.step()
 
 
 @dataclass

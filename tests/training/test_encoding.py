@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from hone.errors import TrainingError
-from hone.records import Example
+from hone.records import Example, Origin
+from tests.serving.tiny import spaced_tokenizer
 from training.encoding import IGNORED, bucketed_batches, collate, encode, encode_all
 from training.saving import load_tokenizer
 
@@ -25,6 +26,13 @@ def test_prompt_and_completion_come_back_byte_for_byte(base: Path, examples: lis
     for example in examples:
         encoded = encode(tokenizer, example)
         assert tokenizer.decode(encoded.ids[:-1]) == example.prompt + example.completion
+
+
+def test_a_completion_gets_no_space_from_a_tokenizer_that_begins_every_text_with_one() -> None:
+    example = Example("one", "def f():\n", "    return 1\n", "f", Origin("test"))
+    tokenizer = spaced_tokenizer()
+    encoded = encode(tokenizer, example)
+    assert tokenizer.decode(encoded.ids[:-1], skip_special_tokens=True) == "def f():\n    return 1\n"
 
 
 def test_examples_that_are_too_long_are_left_out_and_counted(base: Path, examples: list[Example]) -> None:
