@@ -30,6 +30,7 @@ class Decoding:
 
     max_new_tokens: int
     stop: tuple[str, ...] = ()  # a completion ends before the first of these
+    ends: tuple[int, ...] = ()  # tokens that end it too, beside the model's own
     temperature: float = 0.0  # 0: greedy
     seed: int = 0  # of sampling; the same seed gives the same completions for the same batches
     precision: Precision = "fp32"
@@ -38,24 +39,27 @@ class Decoding:
 def generate(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    prompts: Sequence[str],
+    prompts: Sequence[str | Sequence[int]],
     decoding: Decoding,
     *,
     batch_size: int,
     progress: Counted,
 ) -> list[str]:
-    """One completion per prompt, in their order, without the end-of-text token.
+    """One completion per prompt, a text or token ids, in their order, without the token that ended it.
 
     A completion also ends where the model's context is full. Raises `EvaluationError` for a prompt that fills it alone.
     """
-    encoded: list[list[int]] = [tokenizer(prompt, add_special_tokens=True)["input_ids"] for prompt in prompts]
+    encoded = [
+        tokenizer(prompt, add_special_tokens=True)["input_ids"] if isinstance(prompt, str) else list(prompt)
+        for prompt in prompts
+    ]
     context = getattr(model.config, "max_position_embeddings", None) or 2**31
     longest = max(map(len, encoded), default=0)
     if longest >= context:
         raise EvaluationError(f"a prompt has {longest} tokens, and the model's context holds {context}; leave it out")
     order = sorted(range(len(prompts)), key=lambda index: -len(encoded[index]))  # too little memory shows at once
     generator = torch.Generator(model.device).manual_seed(decoding.seed)
-    ends = _end_tokens(model, tokenizer)
+    ends = _end_tokens(model, tokenizer).union(decoding.ends)
     completions = [""] * len(prompts)
     done = 0
     for start in range(0, len(order), batch_size):

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -12,19 +12,25 @@ from evaluation.sandbox import Limits, open_sandbox
 from evaluation.suites.bfcl_rows import BfclSuite, WrongRows, load
 from evaluation.suites.bfcl_targets import OfflineTarget
 from evaluation.suites.code import CodeSuite, read_code_suite
+from evaluation.suites.fill_formats import FORMATS
+from evaluation.suites.fill_in_the_middle import FillSuite
+from evaluation.suites.fill_in_the_middle import load as load_fills
+from evaluation.suites.fill_runs import run_fill_suite
 from evaluation.suites.records import SuiteRun
-from evaluation.suites.runs import Progress, prompt_format, run_bfcl, run_code_suite
+from evaluation.suites.runs import Judge, Progress, prompt_format, run_bfcl, run_code_suite
 from evaluation.suites.targets import Target, Written
 from hone.config import load_config
+from hone.errors import ConfigError
 from hone.files import locked
 from hone.layout import Layout
-from pipelines.targets import Asking, check_asking, folder_of, model_target, settings_of
+from pipelines.targets import Asking, check_asking, fill_target, folder_of, model_target, settings_of
 
-SuiteName = Literal["humaneval", "mbpp", "bfcl"]
+SuiteName = Literal["humaneval", "mbpp", "bfcl", "fim"]
 TARGETS = {
     "humaneval": ("canonical", "empty"),
     "mbpp": ("canonical", "empty"),
     "bfcl": ("ground-truth", "mutated"),
+    "fim": ("canonical", "empty"),
 }
 
 
@@ -35,6 +41,7 @@ class SuiteRequest:
     suite: SuiteName
     data: Path
     asking: Asking
+    fim_format: str = ""  # of fill_formats.FORMATS; empty: see `fill_target`
 
 
 def run_suite(
@@ -43,10 +50,13 @@ def run_suite(
     """Runs it, or goes on with it. Raises `ConfigError` for what cannot be meant, before anything is asked."""
     asking, offline = asked.asking, TARGETS[asked.suite]
     check_asking(asking, offline)
+    check_filling(asked)
     if asked.suite == "bfcl":
         wrong = load_config(layout.root / "configs" / "bfcl_wrong_rows.yaml", WrongRows)
         rows = load(asked.data, wrong)
         return _function_calls(layout, replace(asking, chat=False), rows, progress=progress, clock=clock)
+    if asked.suite == "fim":
+        return _filling(layout, asked, load_fills(asked.data), progress=progress, clock=clock)
     suite = read_code_suite(asked.data, asked.suite)
     # Opened first: where code cannot be isolated, nothing is loaded, generated or run.
     with closing(open_sandbox(Limits(), workers=os.cpu_count() or 1)) as sandbox:
@@ -83,6 +93,47 @@ def _function_calls(
     folder = folder_of(layout, asking, settings)
     with locked(folder.lock, what=f"run `{folder.name}`"):
         return run_bfcl(suite, target, folder, settings, samples=asking.samples, clock=clock, progress=progress)
+
+
+def check_filling(asked: SuiteRequest) -> None:
+    """Raises `ConfigError` where a gap cannot be asked for so, naming the option to change."""
+    if asked.fim_format and asked.suite != "fim":
+        raise ConfigError(f"`--fim-format` is of the suite fim alone; leave it out for {asked.suite}")
+    if asked.fim_format and asked.fim_format not in FORMATS:
+        raise ConfigError(f"`--fim-format {asked.fim_format}` is none of {', '.join(FORMATS)}")
+    if asked.suite == "fim" and asked.asking.chat:
+        raise ConfigError("a gap is filled in a text, not in a chat; leave out `--chat` for the suite fim")
+
+
+def _filling(
+    layout: Layout, asked: SuiteRequest, suite: FillSuite, *, progress: Progress, clock: Callable[[], float]
+) -> SuiteRun:
+    asking, offline = asked.asking, TARGETS["fim"]
+    executed = any(task.executed for task in suite.tasks)
+    opening = open_sandbox(Limits(), workers=os.cpu_count() or 1) if executed else None
+    with closing(opening) if opening else nullcontext() as sandbox:
+        target: Target
+        model_digest = prompt = ""
+        if asking.target in offline:
+            target = Written({one.id: one.middle if asking.target == "canonical" else "" for one in suite.tasks})
+        else:
+            target, model_digest, prompt = fill_target(layout, asking, asked.fim_format)
+        settings = settings_of(
+            asking, offline, suite="fim", data_digest=suite.digest, model_digest=model_digest, prompt=prompt
+        )
+        folder = folder_of(layout, asking, settings)
+        with locked(folder.lock, what=f"run `{folder.name}`"):
+            return run_fill_suite(
+                suite,
+                target,
+                Judge(sandbox, progress) if sandbox else None,
+                folder,
+                settings,
+                samples=asking.samples,
+                isolation=sandbox.isolation if sandbox else "",
+                clock=clock,
+                progress=progress,
+            )
 
 
 def _code_target(layout: Layout, asking: Asking, suite: CodeSuite) -> tuple[Target, str, str]:

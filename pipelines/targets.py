@@ -2,8 +2,12 @@
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from evaluation.suites.endpoint import Endpoint
+from evaluation.suites.fill_formats import FORMATS, template_of
 from evaluation.suites.runs import RunFolder, Settings, default_name
 from evaluation.suites.targets import Target
 from hone.errors import ConfigError
@@ -11,6 +15,9 @@ from hone.files import sha256_bytes, sha256_tree
 from hone.layout import Layout
 from pipelines.facts import base_location, read_base
 from pipelines.recipe import load_recipe
+
+if TYPE_CHECKING:
+    from evaluation.suites.local import LocalModel
 
 MODELS = ("adapter", "base")  # of this project
 SAMPLING_TEMPERATURE = 0.8  # of several samples, where none is given; Chen et al. 2021 chose it for pass@100
@@ -57,8 +64,26 @@ def check_asking(asking: Asking, offline: tuple[str, ...]) -> None:
 def model_target(layout: Layout, asking: Asking) -> tuple[Target, str, str]:
     """The target, the digest of a local model, and that model's chat template."""
     if asking.target in MODELS:
-        return _local(layout, asking)
-    endpoint = Endpoint(
+        model, digest = _local(layout, asking)
+        return model, digest, model.template
+    return _endpoint(asking), "", ""
+
+
+def fill_target(layout: Layout, asking: Asking, fim_format: str) -> tuple[Target, str, str]:
+    """A target that fills gaps, the digest of a local model, and how it is asked.
+
+    Without a format named, a server is asked by the field `suffix`, and a local model by what its tokens show.
+    """
+    if asking.target in MODELS:
+        model, digest = _local(layout, asking)
+        model = model.filling(fim_format)
+        return model, digest, template_of(model.fill)
+    endpoint = msgspec.structs.replace(_endpoint(asking), fill=FORMATS[fim_format] if fim_format else None)
+    return endpoint, "", template_of(endpoint.fill)
+
+
+def _endpoint(asking: Asking) -> Endpoint:
+    return Endpoint(
         url=asking.target,
         model=asking.model,
         max_tokens=asking.max_tokens,
@@ -68,7 +93,6 @@ def model_target(layout: Layout, asking: Asking) -> tuple[Target, str, str]:
         at_once=asking.at_once,
         timeout_s=asking.timeout_s,
     )
-    return endpoint, "", ""
 
 
 def settings_of(
@@ -94,7 +118,8 @@ def folder_of(layout: Layout, asking: Asking, settings: Settings) -> RunFolder:
     return RunFolder(layout.evaluation / "runs", asking.name or default_name(settings))
 
 
-def _local(layout: Layout, asking: Asking) -> tuple[Target, str, str]:
+def _local(layout: Layout, asking: Asking) -> "tuple[LocalModel, str]":
+    """The model, and its digest."""
     # Torch takes seconds to import, and no other target needs it.
     from evaluation.generation import Decoding
     from evaluation.models import load_models
@@ -111,4 +136,4 @@ def _local(layout: Layout, asking: Asking) -> tuple[Target, str, str]:
     tuned = asking.target == "adapter"
     model = LocalModel(models, tuned=tuned, decoding=decoding, batch_size=recipe.evaluation.batch_size)
     digest = sha256_bytes(f"{base.digest} {sha256_tree(layout.adapter)}".encode()) if tuned else base.digest
-    return model, digest, model.template
+    return model, digest

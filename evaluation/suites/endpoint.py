@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import aiohttp
 import structlog
 
+from evaluation.suites.fill_formats import FillFormat
 from evaluation.suites.replies import ReplyReader, Unreadable, dollars, message_of
 from evaluation.suites.targets import Answer, Ask, Call, OnAnswer, seed_of
 from hone.errors import EvaluationError
@@ -37,6 +38,7 @@ class Endpoint(Record, frozen=True):
     max_tokens: int
     temperature: float
     seed: int = 0  # of sampling; every sample has its own, made of this one
+    fill: FillFormat | None = None  # how gaps are asked for; None: by the field `suffix`
     api_key: str = ""
     at_once: int = 8  # requests in flight
     timeout_s: float = 120.0  # of one request
@@ -126,7 +128,7 @@ class _Client:
         async with self._session.post(f"{self._endpoint.url.rstrip('/')}/{path}", json=body) as response:
             if response.status != 200:
                 content = await _beginning(response)
-                problem = self._refused(response, content, stream=stream, seeded=seeded)
+                problem = self._refused(ask, response, content, stream=stream, seeded=seeded)
                 return Answer(ask.id, ask.sample, "", time.monotonic() - began, problem, retries=failed)
             reader = ReplyReader(ask)
             async for part in response.content.iter_any():
@@ -137,9 +139,13 @@ class _Client:
             self._tell_of_seeds(seeded)
             cost_usd = dollars(response.headers.get(COST_HEADER))
             call = Call(asked_at, first_token_s, reply.tokens, reply.cost_usd if cost_usd is None else cost_usd)
-            return Answer(ask.id, ask.sample, reply.text, seconds, call=call, retries=failed)
+            fill = self._endpoint.fill if ask.suffix is not None else None
+            text = fill.middle(reply.text) if fill else reply.text
+            return Answer(ask.id, ask.sample, text, seconds, call=call, retries=failed)
 
-    def _refused(self, response: aiohttp.ClientResponse, content: bytes, *, stream: bool, seeded: bool) -> str:
+    def _refused(
+        self, ask: Ask, response: aiohttp.ClientResponse, content: bytes, *, stream: bool, seeded: bool
+    ) -> str:
         """Why this one prompt cannot be answered. Raises what else a status may mean."""
         status, message = response.status, message_of(content)
         if status in RETRIED:
@@ -152,8 +158,11 @@ class _Client:
         if status in DECLINED and stream:
             self._streams = False
             raise _Declined
+        options = "--model, --api-key-env"
+        if ask.suffix is not None and not self._endpoint.fill:
+            options += ", and --fim-format for a server that takes no `suffix`"
         raise EvaluationError(
-            f"`{self._endpoint.url}` refuses with {status}: {message or 'no reason given'}; see --model, --api-key-env"
+            f"`{self._endpoint.url}` refuses with {status}: {message or 'no reason given'}; see {options}"
         )
 
     def _tell_of_seeds(self, seeded: bool) -> None:
@@ -173,13 +182,18 @@ def request_of(ask: Ask, endpoint: Endpoint, *, stream: bool, seeded: bool) -> t
         body["seed"] = seed_of(endpoint.seed, ask.id, ask.sample)
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
-    if ask.stop:
-        body["stop"] = list(ask.stop[:STOPS])
+    prompt, stop = ask.prompt, ask.stop
+    if ask.suffix is not None and endpoint.fill:
+        prompt, stop = endpoint.fill.prompt(ask.prompt, ask.suffix), endpoint.fill.stop
+    elif ask.suffix:
+        body["suffix"] = ask.suffix
+    if stop:
+        body["stop"] = list(stop[:STOPS])
     if ask.tools:
         body["tools"] = list(ask.tools)
     if ask.messages:
         return "chat/completions", body | {"messages": list(ask.messages)}
-    return "completions", body | {"prompt": ask.prompt}
+    return "completions", body | {"prompt": prompt}
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:

@@ -1,31 +1,31 @@
 """Fill-in-the-middle: a model writes what stands between a prefix and a suffix.
 
 Measured as exact match, edit similarity, whether the whole parses, and by execution where a task has tests. Reads its
-own records (prefix, suffix, middle) and those of HumanEval-Infilling (Bavarian et al. 2022). Asks no model.
+own records (prefix, suffix, middle) and those of HumanEval-Infilling (Bavarian et al. 2022). How models are asked
+stands in `fill_formats`. Asks no model.
 """
 
 import ast
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 
 import msgspec
 from msgspec.structs import replace
 
-from evaluation.sandbox import Candidate, Check, Outcome, Sandbox
+from evaluation.sandbox import Candidate, Check
+from evaluation.statistics import Interval, pass_rate
 from evaluation.suites.lines import json_lines
 from evaluation.suites.records import Score
+from evaluation.suites.runs import Judge
+from evaluation.suites.samples import Sample
 from hone.errors import DataError
 from hone.files import sha256_file
 from hone.records import Record, TestCase
 
-# How the base models that the recipes name were taught to be asked; each from its model card.
-FORMATS = {
-    "codellama": "<PRE> {prefix} <SUF>{suffix} <MID>",
-    "deepseek-coder": "<｜fim▁begin｜>{prefix}<｜fim▁hole｜>{suffix}<｜fim▁end｜>",
-    "qwen2.5-coder": "<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>",
-    "starcoder2": "<fim_prefix>{prefix}<fim_suffix>{suffix}<fim_middle>",
-}
+EXACT, SIMILAR, PARSES, EXECUTED = "exact_match", "edit_similarity", "parses", "executed"  # a score's measures
 LONGEST_COMPARED = 20_000  # characters of a generation; the comparison takes their product over the machine's word
 
 
@@ -53,14 +53,15 @@ class FillSuite(Record, frozen=True):
 
 
 class FillSummary(Record, frozen=True):
-    """Means over all samples; shares lie between 0 and 1."""
+    """Shares between 0 and 1, the rates with their intervals: means over tasks, each of equal weight."""
 
     samples: int
-    exact_match: float
-    edit_similarity: float
-    parses: float
+    exact_match: Interval
+    edit_similarity: float  # the mean over all samples
+    parses: Interval
     executed: int  # samples whose tasks have tests
     passed: int  # of those
+    pass_rate: Interval | None  # theirs; None where no task has tests
 
 
 # The lines of the files.
@@ -127,34 +128,34 @@ def measure(task: FillTask, generation: str, *, sample: int = 0) -> Score:
         detail="" if exact else (fault or f"not the middle; edit similarity {similarity:.2f}"),
         generation=generation[:20_000],
         prompt=f"{task.prefix[-2_000:]}▁▁▁{task.suffix[:1_990]}",
-        measures={"exact_match": float(exact), "edit_similarity": similarity, "parses": float(not fault)},
+        measures={EXACT: float(exact), SIMILAR: similarity, PARSES: float(not fault)},
     )
 
 
-def score_fills(
-    generated: Sequence[tuple[FillTask, int, str]], sandbox: Sandbox | None, *, on_done: Callable[[int, int], None]
-) -> list[Score]:
-    """The scores of task, sample and generation. Those with tests pass or fail by them, where there is a sandbox."""
-    scores = [measure(task, text, sample=sample) for task, sample, text in generated]
-    places = [at for at, (task, _, _) in enumerate(generated) if task.executed] if sandbox else []
-    candidates = [candidate(task, text) for task, _, text in (generated[at] for at in places)]
-    done = 0
-
-    def count(_: Outcome) -> None:
-        nonlocal done
-        done += 1
-        on_done(done, len(candidates))
-
-    outcomes = sandbox.run(candidates, on_done=count) if sandbox and candidates else []
-    for at, outcome in zip(places, outcomes, strict=True):
-        scores[at] = replace(
-            scores[at],
-            result=outcome.status,
-            detail=outcome.detail,
-            execute_s=outcome.wall_s,
-            measures=scores[at].measures | {"executed": 1.0},
-        )
+def score_fills(taken: Sequence[tuple[FillTask, Sample]], judge: Judge | None) -> list[Score]:
+    """What became of each sample. Those with tests pass or fail by them, where there is a judge."""
+    runnable = [(task, sample) for task, sample in taken if judge and task.executed and not sample.problem]
+    candidates = [candidate(task, sample.text) for task, sample in runnable]
+    outcomes = iter(judge.judge(candidates, "sandboxed runs") if judge else ())
+    scores = []
+    for task, sample in taken:
+        score = replace(measure(task, sample.text, sample=sample.sample), generate_s=sample.seconds)
+        if judge and task.executed:
+            score = replace(score, measures=score.measures | {EXECUTED: 1.0})
+            if not sample.problem:
+                outcome = next(outcomes)
+                score = replace(score, result=outcome.status, detail=outcome.detail, execute_s=outcome.wall_s)
+        if sample.problem:
+            nothing = {EXACT: 0.0, SIMILAR: 0.0, PARSES: 0.0}
+            score = replace(score, result="error", detail=sample.problem, measures=score.measures | nothing)
+        scores.append(score)
     return scores
+
+
+def unfit(task: FillTask) -> str:
+    """Why a task cannot be measured; empty for one that can."""
+    fault = _fault(task.prefix + task.middle + task.suffix)
+    return f"its own middle {fault}" if fault else ""
 
 
 def candidate(task: FillTask, generation: str) -> Candidate:
@@ -167,15 +168,24 @@ def summarise(scores: Sequence[Score]) -> FillSummary:
     """The means. Raises `DataError` where there is no score."""
     if not scores:
         raise DataError("no sample of fill-in-the-middle was scored; give a suite with at least one task")
-    means = {
-        name: sum(score.measures[name] for score in scores) / len(scores)
-        for name in ("exact_match", "edit_similarity", "parses")
-    }
-    executed = [score for score in scores if "executed" in score.measures]
-    passed = sum(score.result == "pass" for score in executed)
+    executed = [score for score in scores if EXECUTED in score.measures]
     return FillSummary(
-        len(scores), means["exact_match"], means["edit_similarity"], means["parses"], len(executed), passed
+        samples=len(scores),
+        exact_match=_rate(scores, lambda score: score.measures[EXACT] == 1),
+        edit_similarity=fmean(score.measures[SIMILAR] for score in scores),
+        parses=_rate(scores, lambda score: score.measures[PARSES] == 1),
+        executed=len(executed),
+        passed=sum(score.result == "pass" for score in executed),
+        pass_rate=_rate(executed, lambda score: score.result == "pass") if executed else None,
     )
+
+
+def _rate(scores: Sequence[Score], holds: Callable[[Score], bool]) -> Interval:
+    """Of the scores of which something holds, task by task."""
+    found: dict[str, list[bool]] = defaultdict(list)
+    for score in scores:
+        found[score.id].append(holds(score))
+    return pass_rate([(sum(held), len(held)) for held in found.values()], seed=0, resamples=10_000)
 
 
 def edit_similarity(left: str, right: str) -> float:

@@ -5,8 +5,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from evaluation.continuing import Continuing
 from evaluation.generation import Decoding, generate
 from evaluation.models import ModelPair
+from evaluation.suites.fill_formats import FillFormat, filled, is_text, recognised
 from evaluation.suites.targets import Answer, Ask, OnAnswer, seed_of
 from hone.errors import EvaluationError
 
@@ -19,19 +21,30 @@ class LocalModel:
     tuned: bool
     decoding: Decoding
     batch_size: int
+    fill: FillFormat | None = None  # how it is asked to fill a gap; see `filling`
 
     @property
     def template(self) -> str:
         """The chat template that belongs to the model; empty where it has none."""
         return str(self.models.tokenizer.chat_template or "")
 
+    def filling(self, wanted: str) -> "LocalModel":
+        """The same, asked to fill gaps by the format that is wanted, or the one that its tokens show.
+
+        Raises `ConfigError` where the model has not the tokens for it.
+        """
+        with self.models.base() as model:
+            rows = model.get_input_embeddings().weight.shape[0]
+        return replace(self, fill=recognised(self.models.tokenizer.get_vocab(), rows, wanted))
+
     def answer(self, asks: Sequence[Ask], on_answer: OnAnswer) -> None:
         """Calls `on_answer` once for each ask, batch by batch, short prompts first."""
         tokenizer = self.models.tokenizer
         with self.models.tuned() if self.tuned else self.models.base() as model:
             context = getattr(model.config, "max_position_embeddings", None) or 2**31
-            prompts = [self._prompt(ask) for ask in asks]
-            lengths = [len(tokenizer(prompt)["input_ids"]) for prompt in prompts]
+            prompts = [self._ids(ask) for ask in asks]
+            lengths = [len(ids) for ids in prompts]
+            ends = tuple(map(tokenizer.convert_tokens_to_ids, self._ends))
             order = sorted(range(len(asks)), key=lambda at: (asks[at].stop, asks[at].sample, lengths[at]))
             fitting = []
             for at in order:
@@ -44,7 +57,7 @@ class LocalModel:
                 began = time.monotonic()
                 first = asks[chosen[0]]
                 seed = seed_of(self.decoding.seed, first.id, first.sample)
-                decoding = replace(self.decoding, stop=first.stop, seed=seed)
+                decoding = replace(self.decoding, stop=first.stop, ends=ends, seed=seed)
                 texts = generate(
                     model,
                     tokenizer,
@@ -57,6 +70,25 @@ class LocalModel:
                 for at, text in zip(chosen, texts, strict=True):
                     said = json.dumps({"content": text}) if asks[at].tools else text
                     on_answer(Answer(asks[at].id, asks[at].sample, said, seconds))
+
+    @property
+    def _ends(self) -> list[str]:
+        """The tokens that end a filled gap, as far as the tokenizer has them."""
+        vocabulary = self.models.tokenizer.get_vocab() if self.fill else {}
+        return [token for token in (self.fill.ends if self.fill else ()) if token in vocabulary]
+
+    def _ids(self, ask: Ask) -> list[int]:
+        """What the model reads: sentinels are put in as tokens, since not every tokenizer finds them in a text."""
+        tokenizer = self.models.tokenizer
+        if ask.suffix is None or not self.fill:
+            return list(tokenizer(self._prompt(ask))["input_ids"])
+        continuing, ids = Continuing(tokenizer), list(tokenizer("")["input_ids"])  # the beginning of text, if any
+        for part in self.fill.parts:
+            if is_text(part):
+                ids += continuing.ids(filled(part, ask.prompt, ask.suffix))
+            else:
+                ids.append(tokenizer.convert_tokens_to_ids(part))
+        return ids
 
     def _prompt(self, ask: Ask) -> str:
         if not ask.messages:

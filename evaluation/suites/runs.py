@@ -6,6 +6,7 @@ A run is a folder. The same name goes on where it stopped, and a finished one is
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -24,6 +25,7 @@ from hone.files import sha256_bytes
 from hone.records import Record, read_record, write_record
 
 Progress = Callable[[str, int, int], None]  # what is being done, done, total
+T = TypeVar("T")
 GENERATION_CHARACTERS, PROMPT_CHARACTERS = 20_000, 4_000  # of a score; the whole texts are in Parquet
 
 
@@ -107,7 +109,7 @@ def run_code_suite(
     started = clock()
     folder.settle(settings)
     judge = Judge(sandbox, progress)
-    tasks, excluded = sound_tasks(suite.tasks, judge)
+    tasks, excluded = sound_tasks([(task, task.candidate(task.solution)) for task in suite.tasks], judge)
     with SampleStore(folder.samples) as store:
         asks = [
             ask_for(task, number, chat=settings.chat)
@@ -239,18 +241,17 @@ class Judge:
         return self.judge(candidates, "failed solutions, again")
 
 
-def sound_tasks(tasks: Sequence[CodeTask], judge: Judge) -> tuple[list[CodeTask], list[Excluded]]:
-    """The tasks whose own solution passes, at the second try at the latest; and the others."""
-    outcomes = judge.judge((task.candidate(task.solution) for task in tasks), "the suite's own solutions")
-    failed = [task for task, outcome in zip(tasks, outcomes, strict=True) if outcome.status != "pass"]
-    second = judge.again([task.candidate(task.solution) for task in failed])
+def sound_tasks(solved: Sequence[tuple[T, Candidate]], judge: Judge) -> tuple[list[T], list[Excluded]]:
+    """The tasks whose own solution, beside each, passes, at the second try at the latest; and the others."""
+    outcomes = judge.judge((solution for _, solution in solved), "the suite's own solutions")
+    failed = [solution for (_, solution), one in zip(solved, outcomes, strict=True) if one.status != "pass"]
     excluded = [
-        Excluded(task.id, f"its own solution: {outcome.status}, {outcome.detail}")
-        for task, outcome in zip(failed, second, strict=True)
-        if outcome.status != "pass"
+        Excluded(one.id, f"its own solution: {one.status}, {one.detail}")
+        for one in judge.again(failed)
+        if one.status != "pass"
     ]
     left_out = {one.id for one in excluded}
-    return [task for task in tasks if task.id not in left_out], excluded
+    return [task for task, solution in solved if solution.id not in left_out], excluded
 
 
 def ask_for(task: CodeTask, number: int, *, chat: bool) -> Ask:

@@ -30,7 +30,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the record instead, 
 def run(
     *,
     suite: Annotated[
-        Literal["humaneval", "mbpp", "bfcl"] | None, typer.Option(help="Which benchmark; none: the stage `evaluate`.")
+        Literal["humaneval", "mbpp", "bfcl", "fim"] | None,
+        typer.Option(help="Which benchmark; none: the stage `evaluate`. fim fills gaps in texts."),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="The benchmark's file; of bfcl its folder.")] = None,
     target: Annotated[
@@ -42,6 +43,14 @@ def run(
     ] = "adapter",
     model: Annotated[str, typer.Option(help="What the server at that address calls its model.")] = "",
     chat: Annotated[bool, typer.Option("--chat", help="Ask as a chat, not for the rest of a text.")] = False,
+    fim_format: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="How gaps are asked for: codellama, codellama-suffix-first, deepseek-coder, qwen2.5-coder or "
+            "starcoder2. Default: by the field `suffix`; adapter and base as their tokens show.",
+        ),
+    ] = "",
     k: Annotated[str, typer.Option(help="Of pass@k; several by commas.")] = "1",
     samples: Annotated[int, typer.Option(min=0, help="A task; 0: as many as the largest k needs.")] = 0,
     temperature: Annotated[
@@ -68,7 +77,7 @@ def run(
         _run_stage(as_json=as_json)
         return
     if suite is None or data is None:
-        raise ConfigError("a benchmark needs both `--suite` (humaneval, mbpp, bfcl) and `--data PATH`")
+        raise ConfigError("a benchmark needs both `--suite` (humaneval, mbpp, bfcl, fim) and `--data PATH`")
     from pipelines.suite import SuiteRequest
     from pipelines.targets import Asking
 
@@ -88,7 +97,7 @@ def run(
         timeout_s=timeout,
         name=name,
     )
-    _run_suite(SuiteRequest(suite, data, asking), ks, as_json=as_json)
+    _run_suite(SuiteRequest(suite, data, asking, fim_format), ks, as_json=as_json)
 
 
 def _run_stage(*, as_json: bool) -> None:

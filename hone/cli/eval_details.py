@@ -5,8 +5,12 @@ from typing import TYPE_CHECKING
 from hone.cli.show import say
 
 if TYPE_CHECKING:
+    from evaluation.statistics import Interval
     from evaluation.suites.records import Percentiles, Speed, SuiteRun
     from hone.records import Json
+
+
+FIM = "fim"  # the suite whose scores are more than passes
 
 
 def details_as_json(run: "SuiteRun") -> "dict[str, Json]":
@@ -17,16 +21,28 @@ def details_as_json(run: "SuiteRun") -> "dict[str, Json]":
 
     spread = spread_of(run)
     return {
+        **({"fim": _filled_as_json(run)} if run.suite == FIM and run.scores else {}),
         **({"samples_pass@1": to_builtins(spread)} if spread else {}),
         "speed": to_builtins(run.speed),
         "cost_usd": run.cost_usd,
     }
 
 
+def _filled_as_json(run: "SuiteRun") -> "dict[str, Json]":
+    from msgspec import to_builtins
+
+    from evaluation.suites.fill_formats import asked_by
+    from evaluation.suites.fill_in_the_middle import summarise
+
+    return {**to_builtins(summarise(run.scores)), "asked_by": asked_by(run.template_digest)}
+
+
 def show_details(run: "SuiteRun") -> None:
     """A line each, for people."""
     from evaluation.suites.passk import spread_of
 
+    if run.suite == FIM and run.scores:
+        _show_filled(run)
     if spread := spread_of(run):
         between = f"{spread.lowest:.3f} … {spread.highest:.3f}, standard deviation {spread.deviation:.3f}"
         say(f"  {'between samples':<20} pass@1 {between}")
@@ -34,6 +50,24 @@ def show_details(run: "SuiteRun") -> None:
         _show_speed(speed)
     if run.cost_usd is not None:
         say(f"  {'cost':<20} {run.cost_usd:.4f} USD")
+
+
+def _show_filled(run: "SuiteRun") -> None:
+    from evaluation.suites.fill_formats import asked_by
+    from evaluation.suites.fill_in_the_middle import summarise
+
+    found = summarise(run.scores)
+    say(f"  {'exact match':<20} {_rate(found.exact_match)}")
+    say(f"  {'edit similarity':<20} {found.edit_similarity:.3f}")
+    say(f"  {'parses when joined':<20} {_rate(found.parses)}")
+    if found.pass_rate:
+        say(f"  {'tests pass':<20} {_rate(found.pass_rate)}  {found.passed} of {found.executed} executed")
+    if by := asked_by(run.template_digest):
+        say(f"  {'asked by':<20} {by}")
+
+
+def _rate(of: "Interval") -> str:
+    return f"{of.value:.3f} [{of.low:.3f}, {of.high:.3f}]"
 
 
 def _show_speed(speed: "Speed") -> None:

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.suites.fill_in_the_middle import (
-    FORMATS,
     FillTask,
     edit_distance,
     edit_similarity,
@@ -16,7 +15,10 @@ from evaluation.suites.fill_in_the_middle import (
     measure,
     score_fills,
     summarise,
+    unfit,
 )
+from evaluation.suites.runs import Judge
+from evaluation.suites.samples import Sample
 from hone.errors import DataError
 from hone.records import TestCase
 
@@ -108,33 +110,48 @@ def test_a_task_with_tests_passes_by_them_and_not_by_its_letters(best_sandbox, t
         (tmp_path / "suite.jsonl").write_text(json.dumps(INFILLING))
         (task,) = load(tmp_path / "suite.jsonl").tasks
     texts = [task.middle, "    y = x + x\n", "    y = x\n", "    y = (\n"]
-    seen = []
-    generated = [(task, number, text) for number, text in enumerate(texts)]
-    scores = score_fills(generated, best_sandbox, on_done=lambda done, total: seen.append((done, total)))
+    taken = [(task, Sample(task.id, number, text, seconds=0.5)) for number, text in enumerate(texts)]
+    scores = score_fills(taken, Judge(best_sandbox, lambda what, done, total: None))
     assert [score.result for score in scores] == ["pass", "pass", "fail", "error"]
     assert [score.measures["exact_match"] for score in scores] == [1.0, 0.0, 0.0, 0.0]
-    assert [score.sample for score in scores] == [0, 1, 2, 3]
-    assert seen[-1] == (4, 4)
+    assert [(score.sample, score.generate_s) for score in scores] == [(0, 0.5), (1, 0.5), (2, 0.5), (3, 0.5)]
     summary = summarise(scores)
     assert (summary.samples, summary.executed, summary.passed) == (4, 4, 2)
-    assert (summary.exact_match, summary.parses) == (0.25, 0.75)
+    assert (summary.exact_match.value, summary.parses.value, summary.pass_rate.value) == (0.25, 0.75, 0.5)
 
 
 def test_without_a_sandbox_nothing_is_executed_and_the_letters_decide():
-    scores = score_fills([(TESTED, 0, "    y = x + x\n")], None, on_done=lambda done, total: None)
+    scores = score_fills([(TESTED, Sample("double", 0, "    y = x + x\n"))], None)
     assert [score.result for score in scores] == ["fail"]
-    assert summarise(scores).executed == 0
+    assert (summarise(scores).executed, summarise(scores).pass_rate) == (0, None)
+
+
+def test_a_sample_that_never_came_is_an_error_and_counts_as_nothing_right(best_sandbox):
+    taken = [(task, Sample("double", 0, "", "too long")) for task in (TASK, TESTED)]
+    scores = score_fills(taken, Judge(best_sandbox, lambda what, done, total: None))
+    assert [(score.result, score.detail) for score in scores] == [("error", "too long")] * 2
+    summary = summarise(scores)
+    assert (summary.exact_match.value, summary.edit_similarity, summary.parses.value) == (0.0, 0.0, 0.0)
+    assert (summary.executed, summary.passed) == (1, 0)
+
+
+def test_rates_have_an_interval_over_tasks_and_not_over_their_samples():
+    tasks = [FillTask(str(number), "x", "y", "z") for number in range(4)]
+    texts = {"0": "z", "1": "z", "2": "q", "3": "q"}
+    taken = [(task, Sample(task.id, number, texts[task.id])) for task in tasks for number in range(50)]
+    rate = summarise(score_fills(taken, None)).exact_match
+    assert rate.value == 0.5
+    assert (rate.low, rate.high) == pytest.approx((0.150, 0.850), abs=0.001)  # Wilson's of 2 of 4
+
+
+def test_a_task_that_its_own_middle_leaves_broken_is_unfit():
+    assert unfit(TASK) == ""
+    assert unfit(FillTask("js", "let x = ", ";", "{ a }")).startswith("its own middle does not parse when joined: ")
 
 
 def test_no_score_has_no_mean():
     with pytest.raises(DataError, match="no sample"):
         summarise([])
-
-
-@pytest.mark.parametrize("format", FORMATS.values())
-def test_every_format_asks_with_prefix_and_suffix_as_they_are(format):
-    asked = format.format(prefix="{a}\n", suffix="b = {}\n")
-    assert asked.index("{a}\n") < asked.index("b = {}\n")
 
 
 def test_own_records_are_read_with_and_without_tests_gzipped_too(tmp_path):

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from evaluation.suites.endpoint import STREAMED_TRIES, TRIES, Endpoint
+from evaluation.suites.fill_formats import FORMATS
 from evaluation.suites.targets import Answer, Ask
 from hone.errors import EvaluationError
 from tests.evaluation.model_server import Behaviour, Server, event, reply, stream, text
@@ -295,6 +296,33 @@ def test_what_an_answer_costs_is_kept_where_its_header_names_it(serve, header, c
 def test_what_an_answer_costs_is_kept_where_its_usage_names_it(serve):
     server = serve(lambda handler, number, body: stream(handler, event("x"), event(usage={"cost": 0.25}), DONE))
     assert ask(endpoint(server))[0].call.cost_usd == 0.25
+
+
+GAP = Ask("a", 0, prompt="def f(n):\n", suffix="    return m\n")
+
+
+def test_a_gap_is_asked_for_by_the_suffix_that_follows_it(serve):
+    server = serve(lambda handler, number, body: text(handler, "    m = n\n"))
+    assert ask(endpoint(server), GAP)[0].text == "    m = n\n"
+    path, body, _ = server.seen[0]
+    assert (path, body["prompt"], body["suffix"]) == ("/v1/completions", GAP.prompt, GAP.suffix)
+    assert "stop" not in body
+
+
+def test_a_gap_is_asked_for_by_sentinels_where_a_format_is_given(serve):
+    server = serve(lambda handler, number, body: text(handler, "    m = n\n<|file_sep|>x"))
+    assert ask(endpoint(server, fill=FORMATS["qwen2.5-coder"]), GAP)[0].text == "    m = n\n"
+    body = server.seen[0][1]
+    assert body["prompt"] == f"<|fim_prefix|>{GAP.prompt}<|fim_suffix|>{GAP.suffix}<|fim_middle|>"
+    assert body["stop"] == ["<|endoftext|>", "<|file_sep|>", "<|fim_pad|>", "<|repo_name|>"]
+    assert "suffix" not in body
+
+
+def test_a_server_that_takes_no_suffix_names_the_way_out(serve):
+    refusal = b'{"error": {"message": "suffix is not currently supported"}}'
+    server = serve(lambda handler, number, body: reply(handler, 400, refusal))
+    with pytest.raises(EvaluationError, match=r"suffix is not currently supported; see .* --fim-format for a server"):
+        ask(endpoint(server), GAP)
 
 
 def test_requests_in_flight_are_bounded(serve):

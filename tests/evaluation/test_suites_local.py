@@ -1,12 +1,17 @@
 """The adapter and the base model on this machine, as targets."""
 
+from pathlib import Path
+
+import peft
 import pytest
 
 from evaluation.generation import Decoding
 from evaluation.models import load_models
+from evaluation.suites.fill_formats import FORMATS
 from evaluation.suites.local import LocalModel
 from evaluation.suites.targets import Answer, Ask
-from hone.errors import EvaluationError
+from hone.errors import ConfigError, EvaluationError
+from tests.serving.tiny import learn_by_heart, small_llama, spaced_tokenizer, train_tokenizer
 
 
 def ask(target: LocalModel, *asks: Ask) -> list[Answer]:
@@ -46,3 +51,54 @@ def test_samples_of_an_adapter_differ_and_can_be_repeated_by_their_seed(learned)
 def test_a_base_model_cannot_be_asked_as_a_chat(local):
     with pytest.raises(EvaluationError, match="no chat template"):
         ask(local, Ask("a", 0, messages=({"role": "user", "content": "hi"},)))
+
+
+PREFIX, SUFFIX, MIDDLE = "def f(n):\n", "    return m\n", "    m = n\n"
+
+
+def filling(tmp_path: Path, tokenizer, ids: list[int], *, rows: int = 0) -> LocalModel:
+    """A model that goes on from those ids as they do; its adapter changes nothing."""
+    model = small_llama(rows or len(tokenizer), context=128)
+    learn_by_heart(model, [one for one in ids if one < model.config.vocab_size])
+    model.save_pretrained(tmp_path / "base")
+    tokenizer.save_pretrained(tmp_path / "base")
+    tuned = peft.get_peft_model(model, peft.LoraConfig(task_type="CAUSAL_LM", r=2, target_modules="all-linear"))
+    tuned.save_pretrained(tmp_path / "adapter")
+    models = load_models(str(tmp_path / "base"), tmp_path / "adapter", dtype="float32")
+    return LocalModel(models, tuned=False, decoding=Decoding(max_new_tokens=24), batch_size=2)
+
+
+def test_a_model_with_sentinels_is_asked_by_them_and_ends_where_it_was_taught_to(tmp_path):
+    tokenizer = train_tokenizer(512)
+    qwen = FORMATS["qwen2.5-coder"]
+    tokenizer.add_tokens([*qwen.sentinels, "<|file_sep|>"], special_tokens=True)
+    text = f"{qwen.prompt(PREFIX, SUFFIX)}{MIDDLE}<|file_sep|>{MIDDLE}"
+    target = filling(tmp_path, tokenizer, tokenizer(text)["input_ids"]).filling("")
+    assert target.fill == qwen
+    (answer,) = ask(target, Ask("a", 0, prompt=PREFIX, suffix=SUFFIX))
+    assert answer.text == MIDDLE
+
+
+@pytest.mark.parametrize("name", ["codellama", "codellama-suffix-first"])
+def test_a_tokenizer_like_code_llamas_gets_its_sentinels_as_tokens_and_no_space_too_many(tmp_path, name):
+    tokenizer = spaced_tokenizer()
+    pre, suf, mid, eot = map(tokenizer.convert_tokens_to_ids, ("▁<PRE>", "▁<SUF>", "▁<MID>", "▁<EOT>"))
+    # As Code Llama's own code puts them together: SentencePiece's space before the prefix, and nowhere else.
+    prefix, begin = tokenizer(PREFIX, add_special_tokens=False)["input_ids"], tokenizer.bos_token_id
+    suffix, middle = (tokenizer(f"☺{text}", add_special_tokens=False)["input_ids"][2:] for text in (SUFFIX, MIDDLE))
+    ids = {
+        "codellama": [begin, pre, *prefix, suf, *suffix, mid],
+        "codellama-suffix-first": [begin, pre, suf, *suffix, mid, *prefix],
+    }[name]
+    target = filling(tmp_path, tokenizer, [*ids, *middle, eot, *middle]).filling(name)
+    asked = Ask("a", 0, prompt=PREFIX, suffix=SUFFIX)
+    assert target._ids(asked) == ids
+    assert ask(target, asked)[0].text == MIDDLE
+
+
+def test_a_model_that_was_not_trained_to_fill_gaps_is_refused_in_one_line(local, tmp_path):
+    with pytest.raises(ConfigError, match="it was not trained to fill gaps"):
+        local.filling("")
+    tokenizer = spaced_tokenizer()  # Transformers adds Code Llama's sentinels whether the model has them or not
+    with pytest.raises(ConfigError, match="`--fim-format codellama`: this model has no token `▁<PRE>`"):
+        filling(tmp_path, tokenizer, [1, 2], rows=tokenizer.vocab_size).filling("codellama")

@@ -154,6 +154,60 @@ def test_ctrl_c_keeps_what_was_answered_and_the_same_command_goes_on(project):
     assert (found["tasks"], found["pass@1"]) == (TASKS, pytest.approx(1 / TASKS))
 
 
+GAPS = ["--suite", "fim", "--data", "gaps.jsonl"]
+
+
+@pytest.fixture
+def gaps(project: Path) -> Path:
+    """Two gaps, one of them with tests."""
+    rows = [
+        {"id": "plain", "prefix": "x = (", "suffix": ")\n", "middle": "1"},
+        {
+            "id": "tested",
+            "prefix": "def f(n):\n",
+            "suffix": "    return m\n",
+            "middle": "    m = n\n",
+            "entry_point": "f",
+            "tests": [{"arguments": [3], "expected": 3}],
+        },
+    ]
+    (project / "gaps.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return project
+
+
+@pytest.mark.parametrize(("named", "by"), [([], "the field `suffix`"), (["--fim-format", "starcoder2"], "starcoder2")])
+def test_gaps_are_filled_by_an_endpoint_and_all_that_is_measured_is_shown(gaps, named, by):
+    server = Server(lambda handler, number, body: text(handler, "    m = n + 0\n"))
+    asked = [*GAPS, "--target", server.url, "--model", "m", *named]
+    found = json.loads(hone(gaps, *asked, "--json").stdout)
+    shown = hone(gaps, *asked).stdout
+    server.close()
+    assert len(server.seen) == 2  # the second time all was there
+    assert ("suffix" in server.seen[0][1]) != bool(named)
+    fim = found["fim"]
+    assert (fim["exact_match"]["value"], fim["parses"]["value"], fim["asked_by"]) == (0.0, 0.5, by)
+    assert (fim["executed"], fim["passed"], fim["pass_rate"]["value"]) == (1, 1, 1.0)
+    assert "exact match          0.000 [0.000, " in shown
+    assert "tests pass           1.000 [0.207, 1.000]  1 of 1 executed" in shown
+    assert f"asked by             {by}" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([*GAPS, "--target", "canonical", "--chat"], "leave out `--chat` for the suite fim"),
+        ([*GAPS, "--target", "canonical", "--fim-format", "qwen"], "`--fim-format qwen` is none of codellama, "),
+        ([*SUITE, "--target", "canonical", "--fim-format", "qwen"], "`--fim-format` is of the suite fim alone"),
+        (["--suite", "fim", "--data", "suite.jsonl", "--target", "canonical"], "line 1 is no gap to fill"),
+    ],
+)
+def test_gaps_that_cannot_be_asked_for_are_one_line(gaps, arguments, message):
+    shown = hone(gaps, *arguments)
+    assert (shown.returncode, len(shown.stderr.splitlines())) == (1, 1)
+    assert message in shown.stderr
+    assert not (gaps / "artifacts").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -183,4 +237,4 @@ def test_what_cannot_be_meant_is_one_line_and_leaves_nothing(project, arguments,
 def test_a_benchmark_in_part_is_not_taken_for_the_stage(project, arguments):
     shown = hone(project, *arguments)
     assert (shown.returncode, len(shown.stderr.splitlines())) == (1, 1)
-    assert "both `--suite` (humaneval, mbpp, bfcl) and `--data PATH`" in shown.stderr
+    assert "both `--suite` (humaneval, mbpp, bfcl, fim) and `--data PATH`" in shown.stderr
