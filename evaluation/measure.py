@@ -11,16 +11,17 @@ from evaluation.config import EvaluationConfig
 from evaluation.generation import Decoding, generate
 from evaluation.loss import Encoded, TokenLoss, completion_loss
 from evaluation.models import ModelPair
+from evaluation.reruns import Settled
 from evaluation.results import FileResult, TaskResult
 from evaluation.sandbox import Candidate, Outcome, Sandbox
 from evaluation.statistics import mcnemar_exact, paired_bootstrap, wilson
+from evaluation.suites.judging import Judge, Progress
 from hone.errors import EvaluationError
 from hone.records import Evidence, Example, Record
 
 # A completion is the rest of one function: it ends where the next statement at the margin begins.
 STOP = ("\ndef ", "\nclass ", "\n@", "\nif ", "\nfor ", "\nprint(", "\nassert ", "\nimport ", "\nfrom ", "\n#", "\n```")
 
-Progress = Callable[[str, int, int], None]  # what is being done, done, total
 T = TypeVar("T")
 
 
@@ -83,38 +84,34 @@ def measure_execution(
             )
 
     base, tuned = complete("base completions", tuned=False), complete("tuned completions", tuned=True)
-    outcomes = execute([*zip(tasks, base, strict=True), *zip(tasks, tuned, strict=True)], sandbox, progress)
+    verdicts = execute([*zip(tasks, base, strict=True), *zip(tasks, tuned, strict=True)], sandbox, progress)
     results = [
         TaskResult(
             id=task.id,
             base_completion=base[index],
             tuned_completion=tuned[index],
-            base_status=outcomes[index].status,
-            base_detail=outcomes[index].detail,
-            tuned_status=outcomes[len(tasks) + index].status,
-            tuned_detail=outcomes[len(tasks) + index].detail,
-            base_execute_s=outcomes[index].wall_s,
-            tuned_execute_s=outcomes[len(tasks) + index].wall_s,
+            base_status=before.run.status,
+            base_detail=before.run.detail,
+            tuned_status=after.run.status,
+            tuned_detail=after.run.detail,
+            base_execute_s=before.run.wall_s,
+            tuned_execute_s=after.run.wall_s,
+            base_flaky=before.flaky,
+            tuned_flaky=after.flaky,
         )
         for index, task in enumerate(tasks)
+        for before, after in [(verdicts[index], verdicts[len(tasks) + index])]
     ]
     return execution_evidence(results, digests, sandbox.isolation, now=clock()), results
 
 
-def execute(completed: Sequence[tuple[Example, str]], sandbox: Sandbox, progress: Progress) -> list[Outcome]:
-    """Runs each example's prompt with a completion against its tests."""
+def execute(completed: Sequence[tuple[Example, str]], sandbox: Sandbox, progress: Progress) -> list[Settled[Outcome]]:
+    """Runs each example's prompt with a completion against its tests, and settles what differs between runs."""
     candidates = [
         Candidate(id=example.id, source=example.prompt + text, entry_point=example.entry_point, tests=example.tests)
         for example, text in completed
     ]
-    done = 0
-
-    def count(_: Outcome) -> None:
-        nonlocal done
-        done += 1
-        progress("sandboxed runs", done, len(candidates))
-
-    return sandbox.run(candidates, on_done=count)
+    return Judge(sandbox, progress).settle(candidates)
 
 
 def execution_evidence(results: Sequence[TaskResult], digests: Digests, isolation: str, *, now: float) -> Evidence:
@@ -131,6 +128,7 @@ def execution_evidence(results: Sequence[TaskResult], digests: Digests, isolatio
         tuned=wilson(sum(tuned), len(tuned)),
         paired=mcnemar_exact(base, tuned),
         measured_at=now,
+        flaky=tuple(result.id for result in results if result.base_flaky or result.tuned_flaky),
     )
 
 

@@ -16,6 +16,8 @@ class TaskResult(Record, frozen=True):
     tuned_detail: str
     base_execute_s: float = 0.0  # seconds in the sandbox
     tuned_execute_s: float = 0.0
+    base_flaky: tuple[Status, ...] = ()  # the verdicts of its runs, where they differ; see `evaluation.reruns`
+    tuned_flaky: tuple[Status, ...] = ()
 
 
 class FileResult(Record, frozen=True):

@@ -87,6 +87,7 @@ def _stage_run(
             generation=result.base_completion if side == BASE else result.tuned_completion,
             prompt=prompts.get(result.id, ""),
             execute_s=result.base_execute_s if side == BASE else result.tuned_execute_s,
+            flaky=result.base_flaky if side == BASE else result.tuned_flaky,
         )
         for result in results
     )
@@ -100,6 +101,7 @@ def _stage_run(
         started_at=evidence.measured_at,
         seconds=0.0,
         scores=scores,
+        reruns=evidence.flaky is not None,
     )
 
 

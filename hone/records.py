@@ -128,6 +128,7 @@ class Evidence(Record, frozen=True):
     paired: PairedTest | None = None
     loss: LossDifference | None = None
     measured_at: float = 0.0
+    flaky: tuple[str, ...] | None = None  # tasks with a verdict that changed between runs; None where nobody looked
 
 
 class Verdict(Record, frozen=True):

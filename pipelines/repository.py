@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.sandbox import Limits
+from evaluation.suites.judging import Progress
 from evaluation.suites.records import SuiteRun
 from evaluation.suites.repository import QUESTION, Measured, Suite, open_suite, run_repository_suite
-from evaluation.suites.runs import Progress
 from evaluation.suites.targets import Target, Written
 from hone.files import locked
 from hone.layout import Layout
@@ -28,6 +28,7 @@ class RepositoryRequest:
     context: int  # characters of the file before the function
     timeout_s: float  # that one file of tests may take
     memory_mb: int
+    reruns: bool  # run the tests more than once, to find verdicts that come by chance
     asking: Asking
 
 
@@ -61,6 +62,7 @@ def run_repository(
                 settings,
                 samples=asking.samples,
                 context=asked.context,
+                reruns=asked.reruns,
                 clock=clock,
                 progress=progress,
             )

@@ -16,8 +16,9 @@ from evaluation.suites.fill_formats import FORMATS
 from evaluation.suites.fill_in_the_middle import FillSuite
 from evaluation.suites.fill_in_the_middle import load as load_fills
 from evaluation.suites.fill_runs import run_fill_suite
+from evaluation.suites.judging import Judge, Progress
 from evaluation.suites.records import SuiteRun
-from evaluation.suites.runs import Judge, Progress, prompt_format, run_bfcl, run_code_suite
+from evaluation.suites.runs import prompt_format, run_bfcl, run_code_suite
 from evaluation.suites.targets import Target, Written
 from hone.config import load_config
 from hone.errors import ConfigError
@@ -42,6 +43,7 @@ class SuiteRequest:
     data: Path
     asking: Asking
     fim_format: str = ""  # of fill_formats.FORMATS; empty: see `fill_target`
+    reruns: bool = True  # run what is executed more than once, to find verdicts that come by chance
 
 
 def run_suite(
@@ -67,8 +69,9 @@ def run_suite(
         )
         folder = folder_of(layout, asking, settings)
         with locked(folder.lock, what=f"run `{folder.name}`"):
+            judge = Judge(sandbox, progress, reruns=asked.reruns)
             return run_code_suite(
-                suite, target, sandbox, folder, settings, samples=asking.samples, clock=clock, progress=progress
+                suite, target, judge, folder, settings, samples=asking.samples, clock=clock, progress=progress
             )
 
 
@@ -126,11 +129,10 @@ def _filling(
             return run_fill_suite(
                 suite,
                 target,
-                Judge(sandbox, progress) if sandbox else None,
+                Judge(sandbox, progress, reruns=asked.reruns) if sandbox else None,
                 folder,
                 settings,
                 samples=asking.samples,
-                isolation=sandbox.isolation if sandbox else "",
                 clock=clock,
                 progress=progress,
             )

@@ -17,9 +17,9 @@ from msgspec.structs import replace
 
 from evaluation.sandbox import Candidate, Check
 from evaluation.statistics import Interval, pass_rate
+from evaluation.suites.judging import Judge
 from evaluation.suites.lines import json_lines
 from evaluation.suites.records import Score
-from evaluation.suites.runs import Judge
 from evaluation.suites.samples import Sample
 from hone.errors import DataError
 from hone.files import sha256_file
@@ -136,15 +136,16 @@ def score_fills(taken: Sequence[tuple[FillTask, Sample]], judge: Judge | None) -
     """What became of each sample. Those with tests pass or fail by them, where there is a judge."""
     runnable = [(task, sample) for task, sample in taken if judge and task.executed and not sample.problem]
     candidates = [candidate(task, sample.text) for task, sample in runnable]
-    outcomes = iter(judge.judge(candidates, "sandboxed runs") if judge else ())
+    verdicts = iter(judge.settle(candidates) if judge else ())
     scores = []
     for task, sample in taken:
         score = replace(measure(task, sample.text, sample=sample.sample), generate_s=sample.seconds)
         if judge and task.executed:
             score = replace(score, measures=score.measures | {EXECUTED: 1.0})
             if not sample.problem:
-                outcome = next(outcomes)
-                score = replace(score, result=outcome.status, detail=outcome.detail, execute_s=outcome.wall_s)
+                verdict = next(verdicts)
+                run = verdict.run
+                score = replace(score, result=run.status, detail=run.detail, execute_s=run.wall_s, flaky=verdict.flaky)
         if sample.problem:
             nothing = {EXACT: 0.0, SIMILAR: 0.0, PARSES: 0.0}
             score = replace(score, result="error", detail=sample.problem, measures=score.measures | nothing)

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from evaluation.suites.fill_in_the_middle import FillSuite, FillTask, candidate, score_fills, unfit
+from evaluation.suites.judging import Judge, Progress, sound_tasks
 from evaluation.suites.records import Excluded, SuiteRun
-from evaluation.suites.runs import Judge, Progress, RunFolder, Settings, collect, sound_tasks, store_run
+from evaluation.suites.runs import RunFolder, Settings, collect, store_run
 from evaluation.suites.samples import SampleStore
 from evaluation.suites.targets import Ask, Target
 
@@ -17,7 +18,6 @@ def run_fill_suite(
     settings: Settings,
     *,
     samples: int,
-    isolation: str,
     clock: Callable[[], float],
     progress: Progress,
 ) -> SuiteRun:
@@ -44,7 +44,8 @@ def run_fill_suite(
         score_fills(taken, judge),
         excluded,
         samples=[sample for _, sample in taken],
-        isolation=isolation,
+        isolation=judge.isolation if judge else "",
+        reruns=bool(judge and judge.reruns),
         started=started,
         ended=clock(),
     )

@@ -33,6 +33,7 @@ class Score(Record, frozen=True):
     generate_s: float = 0.0  # seconds until the target had answered
     execute_s: float = 0.0  # seconds in the sandbox
     measures: dict[str, float] = msgspec.field(default_factory=dict)  # further numbers of the suite's own, by name
+    flaky: tuple[Result, ...] = ()  # the verdicts of its runs, where they differ; see `evaluation.reruns`
 
 
 class Percentiles(Record, frozen=True):
@@ -73,3 +74,4 @@ class SuiteRun(Record, frozen=True):
     cost_usd: float | None = None  # what the target's provider charges for it; None where nobody counts
     model_digest: str = ""  # of a local adapter or base model; empty for what is elsewhere
     speed: Speed | None = None  # of an endpoint
+    reruns: bool = False  # whether what was executed ran more than once, so that flaky verdicts show

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from evaluation.reruns import RUNS, Settled, settle
 from evaluation.sandbox import Limits, Sandbox, open_sandbox
 from evaluation.suites.answers import code_in
 from evaluation.suites.records import Excluded, Score, SuiteRun
@@ -21,6 +22,7 @@ from evaluation.suites.repository_source import INSIDE, Place
 from evaluation.suites.repository_tasks import (
     DRIVER,
     Bench,
+    Ended,
     Progress,
     Task,
     covered_tasks,
@@ -117,10 +119,12 @@ def run_repository_suite(
     *,
     samples: int,
     context: int,
+    reruns: bool,
     clock: Callable[[], float],
     progress: Progress,
 ) -> SuiteRun:
-    """Has the target write every body, and runs the tests of each. `context`: characters of the file before it.
+    """Has the target write every body, and runs the tests of each. `context`: characters of the file before it;
+    `reruns`: whether they run more than once.
 
     Raises `EvaluationError` where the target or the sandbox cannot go on; what was done by then is kept.
     """
@@ -135,7 +139,8 @@ def run_repository_suite(
         ]
         collect(target, asks, store, progress)
         taken = [(task, store[task.place.id, number]) for task in suite.tasks for number in range(samples)]
-    scores = _score(suite, taken, Journal(folder.path / "executed.jsonl"), context=context, chat=settings.chat)
+    journal = Journal(folder.path / "executed.jsonl")
+    scores = _score(suite, taken, journal, context=context, chat=settings.chat, reruns=reruns)
     return store_run(
         folder,
         settings,
@@ -143,13 +148,14 @@ def run_repository_suite(
         suite.excluded,
         samples=[sample for _, sample in taken],
         isolation=suite.bench.sandbox.isolation,
+        reruns=reruns,
         started=started,
         ended=clock(),
     )
 
 
 def _score(
-    suite: Suite, taken: Sequence[tuple[Task, Sample]], journal: Journal, *, context: int, chat: bool
+    suite: Suite, taken: Sequence[tuple[Task, Sample]], journal: Journal, *, context: int, chat: bool, reruns: bool
 ) -> list[Score]:
     bodies, keys = {}, {}
     for task, sample in taken:
@@ -158,7 +164,7 @@ def _score(
             key = f"{sha256_bytes(f'{suite.digest} {body}'.encode()).removeprefix('sha256:')[:16]} {task.place.id}"
             keys[sample.id, sample.sample] = key
             bodies[key] = (task, body)
-    suite.bench.judge("sandboxed runs", bodies, journal)
+    verdicts = _settle(suite.bench, bodies, journal, reruns=reruns)
     scores = []
     for task, sample in taken:
         score = Score(
@@ -171,10 +177,28 @@ def _score(
             generate_s=sample.seconds,
         )
         if not sample.problem:
-            end = ended(journal, keys[sample.id, sample.sample])
-            score = replace(score, result=end.status, detail=end.detail, execute_s=end.wall_s)
+            verdict = verdicts[keys[sample.id, sample.sample]]
+            end = verdict.run
+            score = replace(score, result=end.status, detail=end.detail, execute_s=end.wall_s, flaky=verdict.flaky)
         scores.append(score)
     return scores
+
+
+def _settle(
+    bench: Bench, bodies: dict[str, tuple[Task, str]], journal: Journal, *, reruns: bool
+) -> dict[str, Settled[Ended]]:
+    """The verdict on each body, by its key. Every run is kept, so that none is made twice."""
+    order = list(bodies)
+
+    def run(places: Sequence[int], number: int) -> list[Ended]:
+        mark = f" run {number}" if number > 1 else ""
+        chosen = {f"{order[at]}{mark}": bodies[order[at]] for at in places}
+        bench.judge(RUNS[number], chosen, journal)
+        return [ended(journal, key) for key in chosen]
+
+    first = run(range(len(order)), 1)
+    found = settle(first, run) if reruns else [Settled(one) for one in first]
+    return dict(zip(order, found, strict=True))
 
 
 def ask_for(place: Place, number: int, *, context: int, chat: bool) -> Ask:

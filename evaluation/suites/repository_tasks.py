@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from evaluation.sandbox import Candidate, Outcome, Sandbox
+from evaluation.sandbox.interface import Status
 from evaluation.sandbox.verdict import one_line
 from evaluation.suites.records import Excluded
 from evaluation.suites.repository_journal import Journal
@@ -38,9 +39,10 @@ class Task(Record, frozen=True):
 class Ended(Record, frozen=True):
     """What became of one body."""
 
-    status: str  # the sandbox's
+    status: Status
     detail: str
     wall_s: float
+    cpu_s: float = 0.0
 
 
 class Bench:
@@ -112,7 +114,7 @@ class Bench:
         detail = outcome.detail
         if outcome.status == "fail":
             detail = one_line(str(problems[0])) if isinstance(problems, list) and problems else "its tests were not run"
-        return {"status": outcome.status, "detail": detail, "wall_s": outcome.wall_s}
+        return {"status": outcome.status, "detail": detail, "wall_s": outcome.wall_s, "cpu_s": outcome.cpu_s}
 
     def _words(self, outcome: Outcome) -> dict[str, Json] | None:
         """What the driver told, where it did. Words only: no verdict rests on them."""

@@ -4,18 +4,17 @@ A run is a folder. The same name goes on where it stopped, and a finished one is
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from msgspec.structs import replace
 
-from evaluation.sandbox import Candidate, Outcome, Sandbox
 from evaluation.suites.answers import CONTINUATION, QUESTION, completion_of
 from evaluation.suites.bfcl import reply_of, request, score_row
 from evaluation.suites.bfcl_rows import BfclSuite, Row
 from evaluation.suites.bfcl_targets import OfflineTarget, score_offline
 from evaluation.suites.code import CodeSuite, CodeTask
+from evaluation.suites.judging import Judge, Progress, sound_tasks
 from evaluation.suites.records import Excluded, Score, SuiteRun
 from evaluation.suites.samples import Sample, SampleStore, sample_of
 from evaluation.suites.speed import cost_of, speed_of
@@ -24,8 +23,6 @@ from hone.errors import EvaluationError
 from hone.files import sha256_bytes
 from hone.records import Record, read_record, write_record
 
-Progress = Callable[[str, int, int], None]  # what is being done, done, total
-T = TypeVar("T")
 GENERATION_CHARACTERS, PROMPT_CHARACTERS = 20_000, 4_000  # of a score; the whole texts are in Parquet
 
 
@@ -94,7 +91,7 @@ def prompt_format(chat: bool) -> str:
 def run_code_suite(
     suite: CodeSuite,
     target: Target,
-    sandbox: Sandbox,
+    judge: Judge,
     folder: RunFolder,
     settings: Settings,
     *,
@@ -108,7 +105,6 @@ def run_code_suite(
     """
     started = clock()
     folder.settle(settings)
-    judge = Judge(sandbox, progress)
     tasks, excluded = sound_tasks([(task, task.candidate(task.solution)) for task in suite.tasks], judge)
     with SampleStore(folder.samples) as store:
         asks = [
@@ -126,7 +122,8 @@ def run_code_suite(
         scores,
         excluded,
         samples=[sample for _, sample in taken],
-        isolation=sandbox.isolation,
+        isolation=judge.isolation,
+        reruns=judge.reruns,
         started=started,
         ended=clock(),
     )
@@ -165,7 +162,6 @@ def run_bfcl(
         scores,
         suite.excluded,
         samples=[sample for _, sample in taken],
-        isolation="",
         started=started,
         ended=clock(),
     )
@@ -178,9 +174,10 @@ def store_run(
     excluded: Sequence[Excluded],
     *,
     samples: Sequence[Sample],
-    isolation: str,
     started: float,
     ended: float,
+    isolation: str = "",
+    reruns: bool = False,
 ) -> SuiteRun:
     """Writes what a run found to its folder. Times are seconds since the epoch."""
     run = SuiteRun(
@@ -197,6 +194,7 @@ def store_run(
         cost_usd=cost_of(samples),
         model_digest=settings.model_digest,
         speed=speed_of(samples),
+        reruns=reruns,
     )
     write_record(folder.record, run)
     return run
@@ -209,49 +207,6 @@ def called(row: Row, sample: Sample) -> Score:
     if sample.problem:
         found = replace(found, result="error", detail=sample.problem)
     return replace(found, generate_s=sample.seconds)
-
-
-class Judge:
-    """Runs candidates, each distinct one once."""
-
-    def __init__(self, sandbox: Sandbox, progress: Progress) -> None:
-        self._sandbox = sandbox
-        self._progress = progress
-        self._outcomes: dict[tuple[str, str], Outcome] = {}
-
-    def judge(self, candidates: Iterable[Candidate], what: str) -> list[Outcome]:
-        """One outcome for each, in their order."""
-        wanted = list(candidates)
-        new = list({(one.id, one.source): one for one in wanted if (one.id, one.source) not in self._outcomes}.values())
-        done = 0
-
-        def count(_: Outcome) -> None:
-            nonlocal done
-            done += 1
-            self._progress(what, done, len(new))
-
-        outcomes = self._sandbox.run(new, on_done=count) if new else []
-        self._outcomes |= {(one.id, one.source): outcome for one, outcome in zip(new, outcomes, strict=True)}
-        return [self._outcomes[one.id, one.source] for one in wanted]
-
-    def again(self, candidates: Sequence[Candidate]) -> list[Outcome]:
-        """As `judge`, forgetting what was seen before."""
-        for one in candidates:
-            self._outcomes.pop((one.id, one.source), None)
-        return self.judge(candidates, "failed solutions, again")
-
-
-def sound_tasks(solved: Sequence[tuple[T, Candidate]], judge: Judge) -> tuple[list[T], list[Excluded]]:
-    """The tasks whose own solution, beside each, passes, at the second try at the latest; and the others."""
-    outcomes = judge.judge((solution for _, solution in solved), "the suite's own solutions")
-    failed = [solution for (_, solution), one in zip(solved, outcomes, strict=True) if one.status != "pass"]
-    excluded = [
-        Excluded(one.id, f"its own solution: {one.status}, {one.detail}")
-        for one in judge.again(failed)
-        if one.status != "pass"
-    ]
-    left_out = {one.id for one in excluded}
-    return [task for task, solution in solved if solution.id not in left_out], excluded
 
 
 def ask_for(task: CodeTask, number: int, *, chat: bool) -> Ask:
@@ -281,10 +236,11 @@ def score(taken: Sequence[tuple[CodeTask, Sample]], judge: Judge, *, chat: bool)
     runnable = [
         task.candidate(completion_of(sample.text, task, chat=chat)) for task, sample in taken if not sample.problem
     ]
-    outcomes = iter(judge.judge(runnable, "sandboxed runs"))
+    verdicts = iter(judge.settle(runnable))
     scores = []
     for task, sample in taken:
-        outcome = None if sample.problem else next(outcomes)
+        verdict = None if sample.problem else next(verdicts)
+        outcome = verdict.run if verdict else None
         scores.append(
             Score(
                 id=task.id,
@@ -295,6 +251,7 @@ def score(taken: Sequence[tuple[CodeTask, Sample]], judge: Judge, *, chat: bool)
                 prompt=task.prompt[:PROMPT_CHARACTERS],
                 generate_s=sample.seconds,
                 execute_s=outcome.wall_s if outcome else 0.0,
+                flaky=verdict.flaky if verdict else (),
             )
         )
     return scores

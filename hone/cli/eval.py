@@ -61,6 +61,9 @@ def run(
     api_key_env: Annotated[str, typer.Option(metavar="NAME", help="The environment variable with the key.")] = "",
     at_once: Annotated[int, typer.Option(min=1, help="Requests in flight.")] = 8,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that one request may take.")] = 120.0,
+    once: Annotated[
+        bool, typer.Option("--once", help="Run each answer once: verdicts that come by chance are not found.")
+    ] = False,
     name: Annotated[str, typer.Option(help="The run's; the same name goes on where it stopped.")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -97,7 +100,7 @@ def run(
         timeout_s=timeout,
         name=name,
     )
-    _run_suite(SuiteRequest(suite, data, asking, fim_format), ks, as_json=as_json)
+    _run_suite(SuiteRequest(suite, data, asking, fim_format, reruns=not once), ks, as_json=as_json)
 
 
 def _run_stage(*, as_json: bool) -> None:
@@ -151,6 +154,8 @@ def _show(evidence: "Evidence") -> None:
             say(f"{name} pass@1 {score.rate:.3f} [{score.low:.3f}, {score.high:.3f}]  {score.passed} of {score.tasks}")
     if paired := evidence.paired:
         say(f"{paired.wins} tasks won and {paired.losses} lost by tuning, p = {paired.p_value:.2g}")
+    if evidence.flaky:
+        say(f"{len(evidence.flaky)} tasks with a verdict that changed between runs: {', '.join(evidence.flaky[:10])}")
     if loss := evidence.loss:
         interval = f"{loss.difference:+.4f} [{loss.low:+.4f}, {loss.high:+.4f}]"
         say(f"held-out loss {loss.base:.4f} → {loss.tuned:.4f} nats per token, {interval}")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hone.records import Json
 
 
+SHOWN = 10  # of flaky tasks
 FIM = "fim"  # the suite whose scores are more than passes
 
 
@@ -23,6 +24,7 @@ def details_as_json(run: "SuiteRun") -> "dict[str, Json]":
     return {
         **({"fim": _filled_as_json(run)} if run.suite == FIM and run.scores else {}),
         **({"samples_pass@1": to_builtins(spread)} if spread else {}),
+        "flaky": flaky_of(run) if run.reruns else None,
         "speed": to_builtins(run.speed),
         "cost_usd": run.cost_usd,
     }
@@ -46,6 +48,8 @@ def show_details(run: "SuiteRun") -> None:
     if spread := spread_of(run):
         between = f"{spread.lowest:.3f} … {spread.highest:.3f}, standard deviation {spread.deviation:.3f}"
         say(f"  {'between samples':<20} pass@1 {between}")
+    if run.isolation:
+        _show_flaky(run)
     if speed := run.speed:
         _show_speed(speed)
     if run.cost_usd is not None:
@@ -64,6 +68,27 @@ def _show_filled(run: "SuiteRun") -> None:
         say(f"  {'tests pass':<20} {_rate(found.pass_rate)}  {found.passed} of {found.executed} executed")
     if by := asked_by(run.template_digest):
         say(f"  {'asked by':<20} {by}")
+
+
+def flaky_of(run: "SuiteRun") -> dict[str, list[list[str]]]:
+    """The tasks with verdicts that changed between runs, and the verdicts of each of their samples that did."""
+    found: dict[str, list[list[str]]] = {}
+    for score in run.scores:
+        if score.flaky:
+            found.setdefault(score.id, []).append(list(score.flaky))
+    return found
+
+
+def _show_flaky(run: "SuiteRun") -> None:
+    if not run.reruns:
+        say(f"  {'flaky verdicts':<20} not looked for: each answer ran once")
+        return
+    found = flaky_of(run)
+    say(f"  {'flaky verdicts':<20} {len(found)} tasks" if found else f"  {'flaky verdicts':<20} none")
+    for task, seen in list(found.items())[:SHOWN]:
+        say(f"    {task}: {'; '.join(', '.join(verdicts) for verdicts in seen)}")
+    if len(found) > SHOWN:
+        say(f"    and {len(found) - SHOWN} more; `--json` lists them all")
 
 
 def _rate(of: "Interval") -> str:

@@ -46,6 +46,9 @@ def repo(  # noqa: PLR0917 - the options are Typer's
     request_timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that one request may take.")] = 120.0,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds that one file of tests may take.")] = 60.0,
     memory: Annotated[int, typer.Option(min=128, help="MiB that the tests may take.")] = 1024,
+    once: Annotated[
+        bool, typer.Option("--once", help="Run the tests of each answer once: flaky verdicts are not found.")
+    ] = False,
     name: Annotated[str, typer.Option(help="The run's; the same name goes on where it stopped.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers instead, for programs.")] = False,
 ) -> None:
@@ -80,6 +83,7 @@ def repo(  # noqa: PLR0917 - the options are Typer's
         context=context,
         timeout_s=timeout,
         memory_mb=memory,
+        reruns=not once,
         asking=asking,
     )
     try:

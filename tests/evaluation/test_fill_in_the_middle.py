@@ -17,7 +17,7 @@ from evaluation.suites.fill_in_the_middle import (
     summarise,
     unfit,
 )
-from evaluation.suites.runs import Judge
+from evaluation.suites.judging import Judge
 from evaluation.suites.samples import Sample
 from hone.errors import DataError
 from hone.records import TestCase

@@ -4,8 +4,9 @@ import pytest
 
 from evaluation.suites.fill_in_the_middle import FillSuite, FillTask, summarise
 from evaluation.suites.fill_runs import run_fill_suite
+from evaluation.suites.judging import Judge
 from evaluation.suites.records import SuiteRun
-from evaluation.suites.runs import Judge, RunFolder, Settings
+from evaluation.suites.runs import RunFolder, Settings
 from evaluation.suites.targets import Answer, Ask, OnAnswer, Written
 from hone.records import TestCase, read_record
 
@@ -38,7 +39,6 @@ def fill(tmp_path, target, sandbox, *tasks, samples=1) -> SuiteRun:
         RunFolder(tmp_path, "one"),
         SETTINGS,
         samples=samples,
-        isolation=sandbox.isolation if sandbox else "",
         clock=lambda: 7.0,
         progress=lambda what, done, total: None,
     )

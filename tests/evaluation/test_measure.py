@@ -9,11 +9,13 @@ from evaluation.measure import (
     by_file,
     evenly_spaced,
     execute,
+    execution_evidence,
     measure_execution,
     measure_loss,
     metrics_of,
 )
 from evaluation.models import load_models
+from evaluation.results import TaskResult
 from hone.errors import EvaluationError
 from hone.records import Example, Origin
 
@@ -43,6 +45,16 @@ def test_an_adapter_that_learned_its_task_passes_where_the_base_model_fails(pair
     assert (evidence.base.rate, evidence.tuned.rate, evidence.tuned.tasks) == (0, 1, 2)
     assert (evidence.paired.wins, evidence.paired.losses) == (2, 0)
     assert metrics_of(evidence).tuned_pass_at_1 == 1
+    assert evidence.flaky == ()
+
+
+def test_tasks_whose_verdict_changes_between_runs_are_named_in_the_evidence():
+    results = [
+        TaskResult("steady", "", "", "fail", "", "pass", ""),
+        TaskResult("base", "", "", "fail", "", "pass", "", base_flaky=("fail", "pass", "fail")),
+        TaskResult("tuned", "", "", "fail", "", "pass", "", tuned_flaky=("pass", "timeout", "pass")),
+    ]
+    assert execution_evidence(results, DIGESTS, "namespaces", now=0.0).flaky == ("base", "tuned")
 
 
 def test_progress_names_each_part_and_reaches_its_end(pair, task, best_sandbox):
@@ -56,12 +68,13 @@ def test_progress_names_each_part_and_reaches_its_end(pair, task, best_sandbox):
         clock=lambda: 0.0,
         progress=lambda what, done, total: last.update({what: (done, total)}),
     )
-    assert last == {"base completions": (1, 1), "tuned completions": (1, 1), "sandboxed runs": (2, 2)}
+    executed = {"sandboxed runs": (2, 2), "second runs": (2, 2)}
+    assert last == {"base completions": (1, 1), "tuned completions": (1, 1)} | executed
 
 
 def test_a_completion_is_run_together_with_its_prompt(task, best_sandbox):
     completed = [(task, task.completion), (task, "    return 8\n"), (task, "return 7\n"), (task, "")]
-    statuses = [outcome.status for outcome in execute(completed, best_sandbox, ignore)]
+    statuses = [verdict.run.status for verdict in execute(completed, best_sandbox, ignore)]
     assert statuses == ["pass", "fail", "error", "error"]
 
 

@@ -122,7 +122,7 @@ class opened:  # noqa: N801 - reads as `open_suite`, which it is, where the mach
         self._suite.__exit__(*error)
 
 
-def measure(suite: Suite, bodies: dict[str, str], folder: Path, target=None) -> SuiteRun:
+def measure(suite: Suite, bodies: dict[str, str], folder: Path, target=None, *, reruns=True) -> SuiteRun:
     texts = {task.place.id: bodies.get(task.place.id, task.place.body) for task in suite.tasks}
     settings = Settings("repository", suite.digest, "written", "", "", 0.0, 0, False)
     return run_repository_suite(
@@ -132,6 +132,7 @@ def measure(suite: Suite, bodies: dict[str, str], folder: Path, target=None) -> 
         settings,
         samples=1,
         context=4000,
+        reruns=reruns,
         clock=lambda: 0.0,
         progress=quiet,
     )
@@ -240,6 +241,21 @@ def test_nothing_asked_or_run_once_is_so_again(suite, tmp_path):
     second = measure(suite, {}, tmp_path, target=Refusing())
     assert second.scores == first.scores
     assert (tmp_path / "run" / "executed.jsonl").read_bytes() == executed
+
+
+def test_a_body_is_run_again_and_a_verdict_that_changes_is_settled_and_marked(suite, tmp_path):
+    once = measure(suite, {TOTAL: "    return 0\n"}, tmp_path, reruns=False)
+    path = tmp_path / "run" / "executed.jsonl"
+    (key,) = [key for key, _ in map(json.loads, path.read_text().splitlines()) if key.endswith(TOTAL)]
+    executed = Journal(path)
+    for number in (2, 3):  # as if it passed by chance
+        executed.add(f"{key} run {number}", {"status": "pass", "detail": "", "wall_s": 0.25})
+    run = measure(suite, {TOTAL: "    return 0\n"}, tmp_path)
+    before, after = ({score.id: score for score in one.scores} for one in (once, run))
+    assert (before[TOTAL].result, before[TOTAL].flaky, once.reruns) == ("fail", (), False)
+    assert (after[TOTAL].result, after[TOTAL].flaky, run.reruns) == ("pass", ("fail", "pass", "pass"), True)
+    assert after[TOTAL].execute_s == 0.25
+    assert {score.flaky for id, score in after.items() if id != TOTAL} == {()}
 
 
 def test_a_repository_of_the_same_bytes_is_not_run_again(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from evaluation.sandbox import Check
 from evaluation.suites.bfcl_rows import load
 from evaluation.suites.code import STOP_BODY, CodeSuite, CodeTask
+from evaluation.suites.judging import Judge
 from evaluation.suites.records import SuiteRun
 from evaluation.suites.runs import RunFolder, Settings, default_name, run_bfcl, run_code_suite
 from evaluation.suites.samples import Sample, SampleStore, sample_of
@@ -67,7 +68,7 @@ def measure(tmp_path: Path, target, sandbox, suite=SUITE, *, settings=SETTINGS, 
     return run_code_suite(
         suite,
         target,
-        sandbox,
+        Judge(sandbox, lambda what, done, total: None),
         RunFolder(tmp_path, "one"),
         settings,
         samples=samples,
@@ -94,6 +95,16 @@ def test_a_task_whose_own_solution_fails_is_left_out_and_not_asked(tmp_path, bes
     assert target.asked == [("t0", 0)]
     assert [one.id for one in run.excluded] == ["t1"]
     assert run.excluded[0].reason.startswith("its own solution: fail, assert candidate(3) == 3")
+
+
+def test_a_verdict_that_changes_between_runs_is_marked_and_the_run_says_that_it_looked(tmp_path, best_sandbox):
+    suite = CodeSuite(name="tiny", digest="d", tasks=tuple(task(number) for number in range(40)))
+    run = measure(tmp_path, Recorder("    import os\n    return n + os.urandom(1)[0] % 2\n"), best_sandbox, suite)
+    assert run.reruns
+    flaky = [score for score in run.scores if score.flaky]
+    assert flaky
+    assert all(score.flaky.count(score.result) == 2 for score in flaky)
+    assert read_record(tmp_path / "one" / "run.json", SuiteRun) == run
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, best_sandbox):
