@@ -21,7 +21,8 @@ from evaluation.compare import (
     compare,
     counts,
 )
-from evaluation.statistics import SIGNIFICANCE, Interval, pass_rate, rate_difference
+from evaluation.report_details import Details, Fact, RateRow, details_of, seconds, told
+from evaluation.statistics import SIGNIFICANCE, pass_rate, rate_difference
 from evaluation.stored import LossRun, Run
 from evaluation.suites.records import Excluded, Result, Score, SuiteRun
 from hone.records import LossDifference, Record
@@ -63,30 +64,12 @@ class TaskView(Record, frozen=True):
     panes: tuple[Pane, ...]
 
 
-class RateRow(Record, frozen=True):
-    """One line of the plot of scores; rates are fractions."""
-
-    label: str
-    tasks: int
-    challenger: Interval
-    champion: Interval | None = None
-    difference: Interval | None = None
-    part: bool = False  # a category or subset, not the suite as a whole
-
-
 class Outcomes(Record, frozen=True):
     """How often each result came up in one run."""
 
     name: str
     samples: int
     counts: tuple[tuple[Result, int], ...]  # none that did not
-
-
-class Fact(Record, frozen=True):
-    """One line of a table: what, and its value in each run."""
-
-    name: str
-    values: tuple[str, ...]
 
 
 class SuiteView(Record, frozen=True):
@@ -105,6 +88,7 @@ class SuiteView(Record, frozen=True):
     overlapping: int | None  # tasks; None where nobody looked
     excluded: tuple[tuple[str, Excluded], ...]
     times: tuple[Fact, ...]
+    details: Details
     facts: tuple[Fact, ...]
 
 
@@ -185,6 +169,7 @@ def suite_view(
         overlapping=len({score.id for score in run.scores} & overlapping) if looked else None,
         excluded=tuple((one.name, row) for one in both for row in one.excluded),
         times=times(both),
+        details=details_of(both),
         facts=facts(both),
     )
 
@@ -318,14 +303,14 @@ def outcomes(run: SuiteRun) -> Outcomes:
 def times(runs: Sequence[SuiteRun]) -> tuple[Fact, ...]:
     """Seconds and cost; only what was measured of a run."""
     rows = (
-        ("whole run", [_seconds(run.seconds) for run in runs]),
-        ("generation, all samples", [_seconds(sum(score.generate_s for score in run.scores)) for run in runs]),
-        ("generation, median sample", [_seconds(_median(run, "generate_s")) for run in runs]),
-        ("sandbox, all samples", [_seconds(sum(score.execute_s for score in run.scores)) for run in runs]),
-        ("sandbox, median sample", [_seconds(_median(run, "execute_s")) for run in runs]),
+        ("whole run", [seconds(run.seconds) for run in runs]),
+        ("generation, all samples", [seconds(sum(score.generate_s for score in run.scores)) for run in runs]),
+        ("generation, median sample", [seconds(_median(run, "generate_s")) for run in runs]),
+        ("sandbox, all samples", [seconds(sum(score.execute_s for score in run.scores)) for run in runs]),
+        ("sandbox, median sample", [seconds(_median(run, "execute_s")) for run in runs]),
         ("cost", ["" if run.cost_usd is None else f"{run.cost_usd:.4f} USD" for run in runs]),
     )
-    return tuple(Fact(name, tuple(value or "–" for value in values)) for name, values in rows if any(values))
+    return told(*rows)
 
 
 def facts(runs: Sequence[SuiteRun]) -> tuple[Fact, ...]:
@@ -379,12 +364,3 @@ def _verdict(gain: float, p_value: float) -> str:
 def _median(run: SuiteRun, field: str) -> float:
     values = [float(getattr(score, field)) for score in run.scores]
     return median(values) if values else 0.0
-
-
-def _seconds(seconds: float) -> str:
-    """Three figures or so, in the unit that reads best; empty for what was not measured."""
-    if seconds <= 0:
-        return ""
-    if seconds < 1:
-        return f"{1000 * seconds:.3g} ms"
-    return f"{seconds:.3g} s" if seconds < 120 else f"{seconds / 60:,.1f} min"

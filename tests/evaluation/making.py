@@ -3,7 +3,7 @@
 from evaluation.suites.records import Score, SuiteRun
 
 
-def run_of(name, results, *, suite="humaneval", data="sha256:data", **more):
+def run_of(name, results, *, suite="humaneval", data="sha256:data", template_digest="", **more):
     """A run whose task `i` has the results that `results[i]` spells: p(ass), f(ail) or t(imeout) for each sample."""
     words = {"p": "pass", "f": "fail", "t": "timeout"}
     scores = tuple(
@@ -17,4 +17,4 @@ def run_of(name, results, *, suite="humaneval", data="sha256:data", **more):
         for task, letters in enumerate(results)
         for sample, letter in enumerate(letters)
     )
-    return SuiteRun(name, suite, f"target of {name}", data, "namespaces", "", 0.0, 1.0, scores, **more)
+    return SuiteRun(name, suite, f"target of {name}", data, "namespaces", template_digest, 0.0, 1.0, scores, **more)

@@ -9,8 +9,10 @@ import pytest
 from evaluation.report import render, write_report
 from evaluation.report_page import build_page, visible
 from evaluation.stored import LossRun
-from evaluation.suites.records import Excluded
+from evaluation.suites.fill_formats import FORMATS, template_of
+from evaluation.suites.records import Excluded, Percentiles, Speed
 from hone.errors import EvaluationError
+from hone.files import sha256_bytes
 from tests.evaluation.making import run_of
 
 EVIL = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>\"'{{ page }}"
@@ -43,7 +45,15 @@ def page_of(*runs, champions=(), contaminated=frozenset()):
 
 def evil(run):
     scores = tuple(
-        msgspec.structs.replace(score, id=f"{EVIL}{score.id}", detail=EVIL, generation=EVIL, prompt=EVIL, category=EVIL)
+        msgspec.structs.replace(
+            score,
+            id=f"{EVIL}{score.id}",
+            detail=EVIL,
+            generation=EVIL,
+            prompt=EVIL,
+            category=EVIL,
+            flaky=("pass", "fail"),
+        )
         for score in run.scores
     )
     return msgspec.structs.replace(run, scores=scores, target=EVIL, excluded=(Excluded(EVIL, EVIL),))
@@ -145,6 +155,73 @@ def test_violations_and_excluded_tasks_are_listed():
 def test_only_what_was_measured_of_cost_and_time_is_told():
     names = [fact.name for fact in build_page([run_of("b", "p", cost_usd=0.25)], [], frozenset()).suites[0].times]
     assert names == ["whole run", "cost"]
+
+
+def test_flaky_verdicts_are_listed_with_all_that_was_seen():
+    run = run_of("b", "pf", reruns=True)
+    drawn = msgspec.structs.replace(run.scores[1], flaky=("fail", "pass", "fail"))
+    html = page_of(msgspec.structs.replace(run, scores=(run.scores[0], drawn)))
+    assert "fail, pass, fail" in html
+    assert "What ran again had the same verdict every time" in page_of(run)
+
+
+def test_flaky_verdicts_that_nobody_looked_for_are_not_called_none():
+    assert "nothing was executed more than once" in page_of(run_of("b", "pf"))
+
+
+def test_the_spread_between_samples_is_shown_where_there_are_several():
+    (view,) = build_page([run_of("b", ["pp", "pf"])], [run_of("a", "pf")], frozenset()).suites
+    assert [(fact.name, fact.values) for fact in view.details.spread] == [
+        ("samples", ("–", "2")),
+        ("lowest, highest", ("–", "0.500, 1.000")),
+        ("mean", ("–", "0.750")),
+        ("standard deviation", ("–", "0.354")),
+    ]
+    assert build_page([run_of("b", "pf")], [], frozenset()).suites[0].details.spread == ()
+
+
+SPEED = Speed(7, Percentiles(0.5, 2.0), None, 700, 35.0, Percentiles(50.0, 60.0), in_flight=4, busy_s=20.0, retried=1)
+
+
+def test_an_endpoints_speed_is_shown_as_far_as_it_was_measured():
+    (view,) = build_page([run_of("b", "p", speed=SPEED)], [], frozenset()).suites
+    assert [(fact.name, *fact.values) for fact in view.details.speed] == [
+        ("latency", "p50 500 ms, p90 2 s"),
+        ("throughput", "35.0 tokens/s"),
+        ("of one request, median", "50.0 tokens/s"),
+        ("completion tokens", "700"),
+        ("requests", "7, at most 4 at a time"),
+        ("failed before", "1"),
+    ]
+    assert "Speed of the endpoint" not in page_of(run_of("b", "p"))
+
+
+def filled(name, results, digest=""):
+    """A run of fill-in-the-middle, of which every other task has tests."""
+    run = run_of(name, results, suite="fim", template_digest=digest)
+    scores = tuple(
+        msgspec.structs.replace(
+            score,
+            measures={"exact_match": 0.0, "edit_similarity": 0.25, "parses": 1.0}
+            | ({} if at % 2 else {"executed": 1.0}),
+        )
+        for at, score in enumerate(run.scores)
+    )
+    return msgspec.structs.replace(run, scores=scores)
+
+
+def test_filled_gaps_are_shown_by_every_measure_with_how_they_were_asked_for():
+    asked = sha256_bytes(template_of(FORMATS["starcoder2"]).encode())
+    runs = filled("b", "pfpf", asked), filled("a", "ffff")
+    (view,) = build_page([runs[0]], [runs[1]], frozenset()).suites
+    rows = [(row.label, row.tasks, row.champion.value, row.challenger.value) for row in view.details.filled]
+    assert rows == [("tests pass", 2, 0.0, 1.0), ("exact match", 4, 0.0, 0.0), ("parses when joined", 4, 1.0, 1.0)]
+    assert [(fact.name, fact.values) for fact in view.details.fill_facts] == [
+        ("edit similarity, mean", ("0.250", "0.250")),
+        ("asked by", ("–", "starcoder2")),
+    ]
+    assert "Gaps filled" in page_of(runs[0], champions=[runs[1]])
+    assert "Gaps filled" not in page_of(run_of("b", "p"))
 
 
 def test_more_flips_than_a_page_holds_are_counted():

@@ -75,6 +75,7 @@ def test_solutions_score_one_and_empty_bodies_nothing(project):
 def test_a_run_is_shown_to_people_with_its_interval_and_name(project):
     shown = run(project, "--target", "canonical", "--name", "mine")
     assert "pass@1               1.000 [0.610, 1.000]" in shown.stdout
+    assert "flaky verdicts       none" in shown.stdout
     assert "hone eval report mine" in shown.stdout
     assert (project / "artifacts" / "evaluation" / "runs" / "mine" / "run.json").is_file()
 
@@ -152,6 +153,18 @@ def test_ctrl_c_keeps_what_was_answered_and_the_same_command_goes_on(project):
     server.close()
     assert len(server.seen) == TASKS - 2
     assert (found["tasks"], found["pass@1"]) == (TASKS, pytest.approx(1 / TASKS))
+
+
+def test_verdicts_that_change_between_runs_are_named_unless_nobody_looked(project):
+    drawn = "    import os\n    return n if os.urandom(1)[0] % 2 else None  # {}\n"
+    server = Server(lambda handler, number, body: text(handler, drawn.format(number)))
+    asked = ["--target", server.url, "--model", "m", "--samples", "20"]
+    found = json.loads(run(project, *asked, "--json").stdout)
+    shown = run(project, *asked, "--once").stdout
+    server.close()
+    assert list(found["flaky"]) == ["T/0"]  # no other has a chance to pass
+    assert {len(verdicts) for verdicts in found["flaky"]["T/0"]} == {3}
+    assert "flaky verdicts       not looked for: each answer ran once" in shown
 
 
 GAPS = ["--suite", "fim", "--data", "gaps.jsonl"]

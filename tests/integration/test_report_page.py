@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page
 
 from evaluation.report import write_report
-from evaluation.suites.records import SuiteRun
+from evaluation.suites.records import Percentiles, Speed, SuiteRun
 from tests.evaluation.making import run_of
 
 HOSTILE = "<script>document.title = 'owned'</script><img src=/stolen onerror=\"document.title = 'owned'\">"
@@ -42,10 +42,14 @@ def wide(run: SuiteRun) -> SuiteRun:
             detail=f"assert {'f(' * 60}",
             prompt=f"def solve():\n    {'long_name' * 40}",
             generation=f"{HOSTILE}\n{'x' * 600}\n{run.name}",
+            flaky=("fail", "out-of-memory", "fail"),
         )
         for index, score in enumerate(run.scores)
     )
-    return msgspec.structs.replace(run, scores=scores, target=f"http://127.0.0.1/{'model' * 50}")
+    slow = Percentiles(1234.5, 123456.7)
+    speed = Speed(10**9, slow, slow, 10**12, 1e9, slow, in_flight=10**6, busy_s=1.0, retried=10**9)
+    target = f"http://127.0.0.1/{'model' * 50}"
+    return msgspec.structs.replace(run, scores=scores, target=target, reruns=True, speed=speed)
 
 
 @pytest.fixture
