@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import peft
 import pytest
 
 from evaluation.generation import Decoding
@@ -11,7 +10,7 @@ from evaluation.suites.fill_formats import FORMATS
 from evaluation.suites.local import LocalModel
 from evaluation.suites.targets import Answer, Ask
 from hone.errors import ConfigError, EvaluationError
-from tests.serving.tiny import learn_by_heart, small_llama, spaced_tokenizer, train_tokenizer
+from tests.serving.tiny import save_pair, spaced_tokenizer, train_tokenizer
 
 
 def ask(target: LocalModel, *asks: Ask) -> list[Answer]:
@@ -57,13 +56,8 @@ PREFIX, SUFFIX, MIDDLE = "def f(n):\n", "    return m\n", "    m = n\n"
 
 
 def filling(tmp_path: Path, tokenizer, ids: list[int], *, rows: int = 0) -> LocalModel:
-    """A model that goes on from those ids as they do; its adapter changes nothing."""
-    model = small_llama(rows or len(tokenizer), context=128)
-    learn_by_heart(model, [one for one in ids if one < model.config.vocab_size])
-    model.save_pretrained(tmp_path / "base")
-    tokenizer.save_pretrained(tmp_path / "base")
-    tuned = peft.get_peft_model(model, peft.LoraConfig(task_type="CAUSAL_LM", r=2, target_modules="all-linear"))
-    tuned.save_pretrained(tmp_path / "adapter")
+    """A model that goes on from those ids as they do."""
+    save_pair(tmp_path / "base", tmp_path / "adapter", tokenizer, ids, rows=rows)
     models = load_models(str(tmp_path / "base"), tmp_path / "adapter", dtype="float32")
     return LocalModel(models, tuned=False, decoding=Decoding(max_new_tokens=24), batch_size=2)
 

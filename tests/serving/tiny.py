@@ -1,4 +1,4 @@
-"""Tiny models and a running server, for the tests of this folder."""
+"""Tiny models and a running server, for the tests of this folder and of others."""
 
 import os
 import socket
@@ -8,9 +8,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import peft
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import CodeLlamaTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
+from transformers import (
+    CodeLlamaTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+    set_seed,
+)
 
 from serving.healthcheck import is_ready
 
@@ -68,6 +76,16 @@ def learn_by_heart(model: LlamaForCausalLM, ids: list[int]) -> None:
         optimizer.zero_grad()
         model(input_ids=text, labels=text).loss.backward()
         optimizer.step()
+
+
+def save_pair(base: Path, adapter: Path, tokenizer: PreTrainedTokenizerBase, ids: list[int], *, rows: int = 0) -> None:
+    """Writes a base model that recites those ids, and an adapter that changes nothing. `rows`: of its embedding."""
+    model = small_llama(rows or len(tokenizer), context=128)
+    learn_by_heart(model, ids)
+    model.save_pretrained(base)
+    tokenizer.save_pretrained(base)
+    tuned = peft.get_peft_model(model, peft.LoraConfig(task_type="CAUSAL_LM", r=2, target_modules="all-linear"))
+    tuned.save_pretrained(adapter)
 
 
 @dataclass
