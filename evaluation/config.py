@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from evaluation.sandbox import Limits
+from evaluation.sandbox import Engine, Limits
 from hone.config import Config
 
 
@@ -27,5 +27,8 @@ class EvaluationConfig(Config):
     """Of the loss suite. Fewer make the interval's ends noisier; ten thousand take a second for a thousand files."""
     seed: int = 0
     """Of the bootstrap. Generation is greedy and needs none."""
+    engine: Engine = "local"
+    """Where completions run. ray: on every node of the cluster that the environment variable `RAY_ADDRESS` names, or
+    else of the one that this machine is a node of."""
     limits: Limits = Limits()
     """What one candidate may use in the sandbox."""

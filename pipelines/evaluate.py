@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -13,7 +12,7 @@ from evaluation.measure import Digests, measure_execution, measure_loss, metrics
 from evaluation.models import ModelPair, load_models
 from evaluation.report import write_report
 from evaluation.results import FileResult, TaskResult
-from evaluation.sandbox import open_sandbox
+from evaluation.sandbox import open_engine
 from evaluation.stored import SIDES, read_stage
 from hone.files import sha256_tree, write_atomic
 from hone.layout import Layout
@@ -34,7 +33,7 @@ def evaluate(layout: Layout, recipe: Recipe, *, progress: Progress, clock: Calla
     results: Sequence[TaskResult] | Sequence[FileResult]
     if recipe.evaluation.suite == "execution":
         # Opened first: where code cannot be isolated, nothing is loaded, generated or run.
-        with closing(open_sandbox(recipe.evaluation.limits, workers=os.cpu_count() or 1)) as sandbox:
+        with closing(open_engine(recipe.evaluation.engine, recipe.evaluation.limits)) as sandbox:
             models = _load(layout, recipe, base)
             evidence, results = measure_execution(
                 models, examples, recipe.evaluation, sandbox, digests, clock=clock, progress=progress

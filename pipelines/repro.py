@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from evaluation.sandbox import open_sandbox
+from evaluation.sandbox import open_engine
 from hone.errors import TrainingError
 from hone.files import locked, sha256_bytes, write_atomic
 from hone.layout import Layout
@@ -44,7 +44,7 @@ def reproduce(layout: Layout, settings: Settings, *, said: Callable[[str], None]
         if not force and _read_stamp(stamp_file) == _stamp(layout):
             return False
         if evaluation.suite == "execution":
-            open_sandbox(evaluation.limits, workers=1).close()
+            open_engine(evaluation.engine, evaluation.limits).close()
         ensure_server(layout, settings)
         said("dvc repro")
         code = subprocess.run(

@@ -1,6 +1,5 @@
 """`hone eval run --suite …`: one benchmark, one target → a run under artifacts/evaluation/runs. No DVC stage."""
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import closing, nullcontext
@@ -8,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from evaluation.sandbox import Limits, open_sandbox
+from evaluation.sandbox import Engine, Limits, open_engine
 from evaluation.suites.bfcl_rows import BfclSuite, WrongRows, load
 from evaluation.suites.bfcl_targets import OfflineTarget
 from evaluation.suites.code import CodeSuite, read_code_suite
@@ -44,6 +43,8 @@ class SuiteRequest:
     asking: Asking
     fim_format: str = ""  # of fill_formats.FORMATS; empty: see `fill_target`
     reruns: bool = True  # run what is executed more than once, to find verdicts that come by chance
+    engine: Engine = "local"  # where code runs
+    ray_address: str = ""
 
 
 def run_suite(
@@ -53,6 +54,7 @@ def run_suite(
     asking, offline = asked.asking, TARGETS[asked.suite]
     check_asking(asking, offline)
     check_filling(asked)
+    check_engine(asked)
     if asked.suite == "bfcl":
         wrong = load_config(layout.root / "configs" / "bfcl_wrong_rows.yaml", WrongRows)
         rows = load(asked.data, wrong)
@@ -61,7 +63,7 @@ def run_suite(
         return _filling(layout, asked, load_fills(asked.data), progress=progress, clock=clock)
     suite = read_code_suite(asked.data, asked.suite)
     # Opened first: where code cannot be isolated, nothing is loaded, generated or run.
-    with closing(open_sandbox(Limits(), workers=os.cpu_count() or 1)) as sandbox:
+    with closing(open_engine(asked.engine, Limits(), ray_address=asked.ray_address)) as sandbox:
         target, model_digest, template = _code_target(layout, asking, suite)
         prompt = f"{prompt_format(asking.chat)}\0{template if asking.chat else ''}"
         settings = settings_of(
@@ -108,12 +110,20 @@ def check_filling(asked: SuiteRequest) -> None:
         raise ConfigError("a gap is filled in a text, not in a chat; leave out `--chat` for the suite fim")
 
 
+def check_engine(asked: SuiteRequest) -> None:
+    """Raises `ConfigError` where nothing would run on the cluster that was asked for, naming the option to change."""
+    if asked.ray_address and asked.engine != "ray":
+        raise ConfigError("`--ray-address` needs `--engine ray`")
+    if asked.suite == "bfcl" and asked.engine == "ray":
+        raise ConfigError("`--suite bfcl` runs no code; leave `--engine ray` out")
+
+
 def _filling(
     layout: Layout, asked: SuiteRequest, suite: FillSuite, *, progress: Progress, clock: Callable[[], float]
 ) -> SuiteRun:
     asking, offline = asked.asking, TARGETS["fim"]
     executed = any(task.executed for task in suite.tasks)
-    opening = open_sandbox(Limits(), workers=os.cpu_count() or 1) if executed else None
+    opening = open_engine(asked.engine, Limits(), ray_address=asked.ray_address) if executed else None
     with closing(opening) if opening else nullcontext() as sandbox:
         target: Target
         model_digest = prompt = ""

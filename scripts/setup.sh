@@ -35,5 +35,5 @@ step "virtual environment" "$python" -m venv "$venv"
 pip=("$venv/bin/python" -m pip install --disable-pip-version-check --no-input -c constraints.txt)
 # torch first and alone: where a CPU build is offered, later requirements then leave it in place.
 step "PyTorch" "${pip[@]}" torch
-step "everything else (some minutes)" "${pip[@]}" --config-settings editable_mode=compat -e ".[train,serve,router,deploy,dev]"
+step "everything else (some minutes)" "${pip[@]}" --config-settings editable_mode=compat -e ".[train,serve,router,deploy,ray,dev]"
 touch "$venv/.installed"

@@ -65,6 +65,15 @@ def run(
         bool, typer.Option("--once", help="Run each answer once: verdicts that come by chance are not found.")
     ] = False,
     name: Annotated[str, typer.Option(help="The run's; the same name goes on where it stopped.")] = "",
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="Where code runs: here, or on every node of a Ray cluster.")
+    ] = "local",
+    ray_address: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT", help="The cluster's; default: RAY_ADDRESS, or else auto, which finds one here."
+        ),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Measure base and tuned model on the held-out examples: the stage `evaluate`. Or, by --suite, run a benchmark.
@@ -77,6 +86,10 @@ def run(
 
     configure_logging()
     if suite is None and data is None and target == "adapter" and not name:
+        if engine != "local" or ray_address:
+            raise ConfigError(
+                "the stage `evaluate` runs where `evaluation.engine` in its recipe says; set `engine: ray`"
+            )
         _run_stage(as_json=as_json)
         return
     if suite is None or data is None:
@@ -99,6 +112,8 @@ def run(
         at_once=at_once,
         timeout_s=timeout,
         name=name,
+        engine=engine,
+        ray_address=ray_address,
     )
     _run_suite(SuiteRequest(suite, data, asking, fim_format, reruns=not once), ks, as_json=as_json)
 
