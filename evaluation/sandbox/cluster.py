@@ -22,9 +22,10 @@ from hone.errors import EvaluationError, IsolationUnavailable
 CHUNK = 8  # candidates in one call at most: some 50 ms of work, against 1 ms that a call costs
 TRIES = 3  # nodes that may be lost under a candidate before it is taken for the reason
 START_S = 60.0  # how long a node may take to free its CPUs and to open its sandbox
+CLOSE_S = 10.0  # beyond the candidates that still run, before a node is left to end by itself
 LOOK_S = 5.0  # between two looks for the head
 HEAD_S = 30.0  # without it, before giving up; Ray would end this whole process after 60
-SAME = "every node needs this very version, at the same path"
+SAME = "run `ray start` there in an environment that has this very version"
 
 Actor = Any  # Ray's handle of a `Node`
 Call = Any  # Ray's name for what a call will return
@@ -50,7 +51,7 @@ class Cluster:
         self.shares: Counter[str] = Counter()  # how many outcomes came from each node, by its name
         self._members = list(members)
         self._head = head
-        self._silence_s = CHUNK * (limits.timeout_s + GRACE_S) + START_S
+        self._candidate_s = limits.timeout_s + GRACE_S  # at most
         self._looked = self._seen = 0.0  # when the head was looked for, and was there
         self._closed = False
 
@@ -81,10 +82,12 @@ class Cluster:
         if self._closed:
             return
         self._closed = True
+        left: list[str] = []
         try:
-            calls = {member.actor.close.remote(): member for member in self._members}
-            ended, _ = ray.wait(list(calls), num_returns=len(calls), timeout=self._silence_s) if calls else ([], [])
-            left = [f"on node `{calls[call].name}`: {said}" for call in ended if (said := result(call, str)[0])]
+            if calls := {member.actor.close.remote(): member for member in self._members}:
+                within_s = self._candidate_s + CLOSE_S
+                ended, _ = ray.wait(list(calls), num_returns=len(calls), timeout=within_s)
+                left = [f"on node `{calls[call].name}`: {said}" for call in ended if (said := result(call, str)[0])]
             for member in self._members:
                 ray.kill(member.actor)
         finally:
@@ -93,30 +96,34 @@ class Cluster:
             raise EvaluationError(left[0])
 
     def _hand_out(self, work: "Work", calls: dict[Call, tuple[Member, list[int]]]) -> None:
-        """Gives every free slot a chunk. Raises `EvaluationError` where no node is left."""
+        """Gives every free slot a chunk, on the freest node first. Raises `EvaluationError` where no node is left."""
         if not self._members:
             raise EvaluationError(f"every node of the Ray cluster was lost, the last one for this: {work.problem}")
-        busy = Counter(member.id for member, _ in calls.values())
-        slots = sum(member.slots for member in self._members)
-        for member in self._members:
-            for _ in range(member.slots - busy[member.id]):
-                if not work.waiting:
-                    return
-                indices = work.take(slots)
-                call = member.actor.run.remote([work.candidates[index] for index in indices])
-                calls[call] = member, indices
+        free = {member: member.slots for member in self._members}
+        for member, _ in calls.values():
+            if member in free:
+                free[member] -= 1
+        while work.waiting:
+            freest = max(free, key=lambda member: free[member])
+            if free[freest] <= 0:
+                return
+            free[freest] -= 1
+            indices = work.take(sum(member.slots for member in self._members))
+            call = freest.actor.run.remote([work.candidates[index] for index in indices])
+            calls[call] = freest, indices
 
     def _ended(self, calls: Sequence[Call]) -> list[Call]:
         """Those that have ended, one at least. Raises `EvaluationError` where none does, or where the head is gone."""
         import ray
 
-        deadline = time.monotonic() + self._silence_s
+        silence_s = CHUNK * self._candidate_s + START_S
+        deadline = time.monotonic() + silence_s
         while time.monotonic() < deadline:
             ended, _ = ray.wait(calls, timeout=LOOK_S)
             self._look()
             if ended:
                 return list(ended)
-        raise EvaluationError(f"no node of the Ray cluster has answered for {self._silence_s:g} s")
+        raise EvaluationError(f"no node of the Ray cluster has answered for {silence_s:g} s")
 
     def _look(self) -> None:
         """Looks for the head now and then. Raises `EvaluationError` where it was not there for too long."""
@@ -174,18 +181,18 @@ class Work:
             self.waiting.appendleft(index)
 
 
-def open_cluster(limits: Limits, address: str = "", *, code: str = "") -> Cluster:
+def open_cluster(limits: Limits, address: str = "") -> Cluster:
     """A sandbox on every node of a cluster that has CPUs, each proved there. Starts nothing but one actor a node.
 
     Address as in `connect`. Raises `EvaluationError` where there is no cluster, where Hone's code on a node is not
-    `code` (default: this), and `IsolationUnavailable` where one does not isolate, or not as the others do: where a
-    candidate happens to run must not decide what becomes of it.
+    this, and `IsolationUnavailable` where one does not isolate, or not as the others do: where a candidate happens to
+    run must not decide what becomes of it.
     """
     head = connect(address)
     import ray
 
     try:
-        opened = open_all(limits, head, code or code_digest())
+        opened = open_all(limits, head)
         isolation = agreed({member.name: found for member, found in opened})
     except BaseException:
         ray.shutdown()
@@ -193,7 +200,7 @@ def open_cluster(limits: Limits, address: str = "", *, code: str = "") -> Cluste
     return Cluster([member for member, _ in opened], isolation, head, limits)
 
 
-def open_all(limits: Limits, head: str, code: str) -> list[tuple[Member, str]]:
+def open_all(limits: Limits, head: str) -> list[tuple[Member, str]]:
     """The nodes whose sandbox is open, and what isolates there. Those that are busy or gone are left out."""
     import ray
 
@@ -212,7 +219,7 @@ def open_all(limits: Limits, head: str, code: str) -> list[tuple[Member, str]]:
         if found is None and not is_alive(member):
             log.warning("a node of the Ray cluster is left out: it is gone", node=member.name)
             continue
-        opened.append((member, accepted(found, member, lost, code)))
+        opened.append((member, accepted(found, member, lost)))
     if not opened:
         raise EvaluationError(f"no node of the Ray cluster had its CPUs free within {START_S:g} s; see `ray status`")
     return opened
@@ -239,11 +246,11 @@ def is_alive(member: Member) -> bool:
     return any(node["NodeID"] == member.id and node["Alive"] for node in ray.nodes())
 
 
-def accepted(found: Opened | None, member: Member, lost: str, code: str) -> str:
+def accepted(found: Opened | None, member: Member, lost: str) -> str:
     """What isolates on a node. Raises where it must not take part."""
     if found is None:
         raise EvaluationError(f"node `{member.name}` of the Ray cluster cannot run Hone ({lost}); {SAME}")
-    if found.code != code:
+    if found.code != code_digest():
         raise EvaluationError(f"node `{member.name}` of the Ray cluster has another version of Hone; {SAME}")
     if found.problem:
         raise IsolationUnavailable(f"on node `{member.name}` of the Ray cluster: {found.problem}")

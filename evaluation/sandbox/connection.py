@@ -35,12 +35,13 @@ def connect(address: str) -> str:
     try:
         ray.init(address=address or "auto", log_to_driver=False, logging_level="error")
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        why = one_line(str(error.__cause__ or error))
         raise EvaluationError(
-            f"the Ray cluster at `{where}` cannot be used from here ({one_line(str(error))}); this machine must be a "
-            f"node of it, with its token where it has one: `ray start --address={where}`"
+            f"the Ray cluster at `{where}` cannot be used from here ({why}); this machine must be a node of it, with "
+            f"its token where it has one: `ray start --address={where}`"
         ) from error
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, before)  # Ray's own prints a stack of machine code
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)  # Ray's own prints a stack of machine code
     return where
 
 

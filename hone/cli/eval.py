@@ -112,10 +112,11 @@ def run(
         at_once=at_once,
         timeout_s=timeout,
         name=name,
-        engine=engine,
-        ray_address=ray_address,
     )
-    _run_suite(SuiteRequest(suite, data, asking, fim_format, reruns=not once), ks, as_json=as_json)
+    request = SuiteRequest(
+        suite, data, asking, fim_format=fim_format, reruns=not once, engine=engine, ray_address=ray_address
+    )
+    _run_suite(request, ks, as_json=as_json)
 
 
 def _run_stage(*, as_json: bool) -> None:
