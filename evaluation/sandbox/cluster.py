@@ -25,7 +25,7 @@ START_S = 60.0  # how long a node may take to free its CPUs and to open its sand
 CLOSE_S = 10.0  # beyond the candidates that still run, before a node is left to end by itself
 LOOK_S = 5.0  # between two looks for the head
 HEAD_S = 30.0  # without it, before giving up; Ray would end this whole process after 60
-SAME = "run `ray start` there in an environment that has this very version"
+WAY_OUT = "run `ray start` there in an environment that has this very version"
 
 Actor = Any  # Ray's handle of a `Node`
 Call = Any  # Ray's name for what a call will return
@@ -249,9 +249,9 @@ def is_alive(member: Member) -> bool:
 def accepted(found: Opened | None, member: Member, lost: str) -> str:
     """What isolates on a node. Raises where it must not take part."""
     if found is None:
-        raise EvaluationError(f"node `{member.name}` of the Ray cluster cannot run Hone ({lost}); {SAME}")
+        raise EvaluationError(f"node `{member.name}` of the Ray cluster cannot run Hone ({lost}); {WAY_OUT}")
     if found.code != code_digest():
-        raise EvaluationError(f"node `{member.name}` of the Ray cluster has another version of Hone; {SAME}")
+        raise EvaluationError(f"node `{member.name}` of the Ray cluster has another version of Hone; {WAY_OUT}")
     if found.problem:
         raise IsolationUnavailable(f"on node `{member.name}` of the Ray cluster: {found.problem}")
     return found.isolation
