@@ -148,11 +148,12 @@ class _Client:
     ) -> str:
         """Why this one prompt cannot be answered. Raises what else a status may mean."""
         status, message = response.status, message_of(content)
+        words = message.lower()
         if status in RETRIED:
             raise _Busy(f"{status} {message}".strip(), _seconds(response.headers.get("Retry-After", "")))
-        if status in {400, 413, 422} and "context" in message.lower():
+        if status in {400, 413, 422} and "context" in words and not (stream and "stream" in words):
             return f"the prompt does not fit the context: {message}"
-        if status in DECLINED and seeded and (not stream or "seed" in message.lower()):
+        if status in DECLINED and seeded and (not stream or "seed" in words):
             self._seeded = False
             raise _Declined
         if status in DECLINED and stream:

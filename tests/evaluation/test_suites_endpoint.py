@@ -236,6 +236,15 @@ def test_a_server_that_refuses_streams_is_asked_plainly_from_then_on(serve):
     assert [answer.retries for answer in answers] == [0] * 3  # it had not failed
 
 
+def test_a_refusal_of_streams_that_speaks_of_a_context_is_not_taken_for_a_prompt_too_long(serve):
+    refusal = b'{"error": {"message": "stream_options is not allowed in this context"}}'
+    server = serve(
+        lambda handler, number, body: reply(handler, 400, refusal) if "stream" in body else text(handler, "x")
+    )
+    (answer,) = ask(endpoint(server))
+    assert (answer.text, answer.problem) == ("x", "")
+
+
 def test_a_server_that_fails_whenever_it_streams_is_asked_plainly_in_the_end(serve):
     server = serve(
         lambda handler, number, body: stream(handler, event("x")) if "stream" in body else text(handler, "x")
