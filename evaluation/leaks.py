@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from detect_secrets.core.scan import scan_line
 from detect_secrets.settings import default_settings, get_settings, transient_settings
 
+from evaluation.findings import Leaks, Repetition, Secret, TrainingFile
 from evaluation.overlap import Document, TokenIndex
 from evaluation.suites.records import Score
-from hone.records import Example, Record
 
 VERBATIM_TOKENS = 50  # shorter runs are idiom (Carlini et al. 2021 and 2023 count 50-token suffixes as memorised)
 EXCERPT_CHARACTERS = 2_000
@@ -18,44 +18,19 @@ _NOT_SECRETS = frozenset({"Base64HighEntropyString", "HexHighEntropyString", "IP
 _ALLOWLIST = "detect_secrets.filters.allowlist.is_line_allowlisted"  # a comment must not hide a secret
 
 
-class Repetition(Record, frozen=True):
-    """A generation that repeats training data."""
-
-    id: str  # the task's
-    sample: int
-    source: str  # the training example's id
-    tokens: int  # words and single other characters, in one run
-    text: str  # the run, cut to 2,000 characters
-
-
-class Secret(Record, frozen=True):
-    """A line of a generation that looks like it holds a secret."""
-
-    id: str  # the task's
-    sample: int
-    kind: str  # in detect-secrets' words
-    line: int  # 1-based
-
-
-class Leaks(Record, frozen=True):
-    """What the generations of one run give away."""
-
-    generations: int
-    repetitions: tuple[Repetition, ...]
-    secrets: tuple[Secret, ...]
-
-
-def find_leaks(scores: Sequence[Score], training: Iterable[Example]) -> Leaks:
+def find_leaks(
+    scores: Sequence[Score], training: Iterable[Document] | None, *, data: tuple[TrainingFile, ...] = ()
+) -> Leaks:
     """Looks through all generations; for each repeated run the longest source is named.
 
-    The index takes some 30 bytes for each token of the training data.
+    The index takes some 30 bytes for each token of the training data. Without any, only secrets are looked for. `data`
+    says where the training data comes from.
     """
-    index = TokenIndex((Document(one.id, one.prompt + one.completion) for one in training), VERBATIM_TOKENS)
-    return Leaks(
-        generations=len(scores),
-        repetitions=tuple(found for score in scores for found in _repetitions(score, index)),
-        secrets=tuple(_secrets(scores)),
-    )
+    repetitions = None
+    if training is not None:
+        index = TokenIndex(training, VERBATIM_TOKENS)
+        repetitions = tuple(found for score in scores for found in _repetitions(score, index))
+    return Leaks(len(scores), repetitions, tuple(_secrets(scores)), data)
 
 
 def _repetitions(score: Score, index: TokenIndex) -> Iterator[Repetition]:
@@ -70,10 +45,13 @@ def _repetitions(score: Score, index: TokenIndex) -> Iterator[Repetition]:
 
 
 def _secrets(scores: Sequence[Score]) -> Iterator[Secret]:
+    known: dict[str, list[str]] = {}  # samples of a task repeat each other's lines
     with _patterns():
         for score in scores:
             for number, line in enumerate(score.generation[:SCANNED_CHARACTERS].splitlines(), start=1):
-                for kind in sorted({secret.type for secret in scan_line(line)}):
+                if line not in known:
+                    known[line] = sorted({secret.type for secret in scan_line(line)})
+                for kind in known[line]:
                     yield Secret(score.id, score.sample, kind, number)
 
 

@@ -54,6 +54,7 @@ class TokenIndex:
             found = [self._ids.setdefault(token, len(self._ids) + 1) for token in self._tokens(document.text)]
             parts.append(np.array([*found, _UNKNOWN], np.uint64))
             self._names.append(document.id)
+        self._numbers = {name: number for number, name in enumerate(self._names)}
         self._stream: Ids = np.concatenate(parts)
         self._starts = np.cumsum([len(part) for part in parts])  # of each document in the stream
         hashes = _hashes(self._stream, window)
@@ -64,24 +65,39 @@ class TokenIndex:
 
     def hits(self, text: str) -> Iterator[Hit]:
         """The runs of at least `window` tokens that the text shares with a document, each once."""
-        places = [match.span() for match in self._pattern.finditer(text)]
         ids = np.array([self._ids.get(token, _UNKNOWN) for token in self._tokens(text)], np.uint64)
         hashes = _hashes(ids, self._window)
         left, right = (np.searchsorted(self._sorted, hashes, side=side) for side in ("left", "right"))
+        found = np.flatnonzero(left < right).tolist()
+        spans = [match.span() for match in self._pattern.finditer(text)] if found else []
         seen: dict[int, int] = {}  # how far to the right of it a run was found → where that ended
-        for at in np.flatnonzero(left < right).tolist():
+        for at in found:
             for place in self._order[left[at] : min(right[at], left[at] + PLACES)].tolist():
-                if seen.get(place - at, 0) > at or not (length := self._common(ids[at:], place)):
+                if seen.get(place - at, 0) > at:
                     continue
-                seen[place - at] = at + length
-                yield Hit(self._document(place), length, places[at][0], places[at + length - 1][1])
+                end = at + _agreeing(ids[at:], self._stream[place:], self._window)
+                if end - at < self._window:
+                    continue  # only the hash was the same
+                seen[place - at] = end
+                first = at
+                if at and ids[at - 1] == self._stream[place - 1]:  # what is not in the index can still be a run's start
+                    first -= _agreeing(ids[:at][::-1], self._stream[:place][::-1], self._window)
+                yield Hit(self._document(place), end - first, spans[first][0], spans[end - 1][1])
+
+    def size(self, document: str) -> int:
+        """How many tokens a document has."""
+        number = self._numbers[document]
+        return int(self._starts[number + 1] - self._starts[number]) - 1
 
     @property
     def _pattern(self) -> re.Pattern[str]:
         return _WORD if self._words else _TOKEN
 
     def _tokens(self, text: str) -> Sequence[str]:
-        return self._pattern.findall(text.lower() if self._words else text)
+        found: list[str] = self._pattern.findall(text)
+        return (
+            [token.lower() for token in found] if self._words else found
+        )  # a whole text in lower case splits otherwise
 
     def _document(self, place: int) -> str:
         return self._names[int(np.searchsorted(self._starts, place, side="right")) - 1]
@@ -93,17 +109,17 @@ class TokenIndex:
         values, counts = np.unique(pairs[0], return_counts=True)
         return counts[np.searchsorted(values, hashes)] <= most
 
-    def _common(self, ids: Ids, place: int) -> int:
-        """How many tokens agree from here on; 0 where they are fewer than a window, and only the hash was the same."""
-        length, step = 0, self._window
-        while True:  # in growing blocks: most runs end soon, and texts can be long
-            theirs = self._stream[place + length : place + length + step]
-            ours = ids[length : length + len(theirs)]
-            differing = np.flatnonzero((ours != theirs[: len(ours)]) | (ours == _UNKNOWN))
-            if len(differing) or len(ours) < step:
-                length += int(differing[0]) if len(differing) else len(ours)
-                return length if length >= self._window else 0
-            length, step = length + step, 2 * step
+
+def _agreeing(ours: Ids, theirs: Ids, step: int) -> int:
+    """How many tokens agree from the start on. In growing blocks: most runs end soon, and texts can be long."""
+    length = 0
+    while True:
+        mine, other = ours[length : length + step], theirs[length : length + step]
+        block = min(len(mine), len(other))
+        differing = np.flatnonzero((mine[:block] != other[:block]) | (mine[:block] == _UNKNOWN))
+        if len(differing) or block < step:
+            return length + (int(differing[0]) if len(differing) else block)
+        length, step = length + step, 2 * step
 
 
 def _hashes(ids: Ids, window: int) -> Ids:

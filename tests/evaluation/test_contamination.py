@@ -1,5 +1,7 @@
 """Whether tasks stand in the training data, as text and under other names."""
 
+import textwrap
+
 import pytest
 
 from evaluation.contamination import TaskText, clean_subset, find_contamination, function_digests
@@ -83,6 +85,57 @@ def test_documents_that_are_no_python_are_counted_and_their_words_compared():
     assert told.unparsed == 3
     assert told.documents == 3
     assert told.contaminated == ("sum-of-squares",)
+
+
+NAMES = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda my ny xi omicron pi rho sigma tau ypsilon"
+
+
+def shares(text: str, *, share: float):
+    """What is found of a task of twenty words."""
+    return find_contamination([TaskText("t", "", NAMES)], [Document("d", text)], share=share)
+
+
+def test_of_the_same_source_a_task_counts_where_one_text_holds_most_of_it():
+    most, less = " ".join(NAMES.split()[:18]), " ".join(NAMES.split()[:17])
+    assert shares(f"so {most} then", share=0.9).contaminated == ("t",)
+    told = shares(f"so {less} then", share=0.9)
+    assert (told.contaminated, told.touched, told.share) == ((), 1, 0.9)
+    assert shares(f"so {less} then", share=0.0).contaminated == ("t",)
+
+
+def test_a_task_that_begins_as_many_others_do_is_found_whole():
+    tasks = [TaskText(f"t{end}", "", f"{NAMES} {end} {NAMES[::-1]}") for end in "abc"]
+    told = find_contamination(tasks, [Document("d", tasks[1].solution)], share=1.0)
+    assert told.contaminated == ("tb",)
+
+
+def test_letters_that_split_in_lower_case_shift_no_place():
+    told = shares(f"{'İşte ' * 30}{NAMES}", share=1.0)
+    assert told.overlaps[0].text == NAMES
+
+
+def test_it_tells_how_many_tasks_overlap_in_which_way():
+    told = found(TASK.text, RENAMED)
+    assert told.kinds == {"words": 1, "tree": 1}
+    assert told.contaminated == ("sum-of-squares",)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        RENAMED.replace("def zzz(xs)", "async def zzz(xs: list) -> int"),
+        RENAMED.replace("acc = 0", "acc: int = 0"),
+        RENAMED.replace("def zzz(xs):", "@cache\ndef zzz(xs):\n    'Says why.'"),
+        f"class A:\n    if True:\n        class B:\n{textwrap.indent(RENAMED, '            ')}",
+    ],
+)
+def test_what_a_program_does_not_rest_on_makes_no_difference(other):
+    assert found(other).contaminated == ("sum-of-squares",)
+
+
+def test_keywords_of_calls_are_no_names_to_exchange():
+    code = "def f(a):\n    b = sorted(a, key=len)\n    c = max(b, default=0)\n    return [b, c, a, b, c, a]\n"
+    assert function_digests(code.replace("default", "standard")) != function_digests(code) != []
 
 
 def test_clean_scores_stand_beside_the_full_ones():

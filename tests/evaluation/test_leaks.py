@@ -9,11 +9,6 @@ from hypothesis import strategies as st
 from evaluation.leaks import VERBATIM_TOKENS, find_leaks
 from evaluation.overlap import PLACES, Document, TokenIndex
 from evaluation.suites.records import Score
-from hone.records import Example, Origin
-
-
-def example(id: str, text: str) -> Example:
-    return Example(id=id, prompt="", completion=text, entry_point="", origin=Origin(source="test"))
 
 
 def generated(text: str, id: str = "task") -> Score:
@@ -26,7 +21,7 @@ def words(count: int, seed: int = 0) -> list[str]:
 
 def test_fifty_tokens_of_training_data_are_a_leak_and_forty_nine_are_none():
     seen = words(200)
-    training = [example("other", " ".join(words(500, seed=1))), example("seen", " ".join(seen))]
+    training = [Document("other", " ".join(words(500, seed=1))), Document("seen", " ".join(seen))]
     told = find_leaks([generated(f"before {' '.join(seen[70:120])} after")], training)
     assert [(one.source, one.tokens, one.text) for one in told.repetitions] == [("seen", 50, " ".join(seen[70:120]))]
     assert find_leaks([generated(f"before {' '.join(seen[70:119])} after")], training).repetitions == ()
@@ -35,7 +30,7 @@ def test_fifty_tokens_of_training_data_are_a_leak_and_forty_nine_are_none():
 def test_a_leak_is_named_once_and_as_long_as_it_goes():
     seen = words(300)
     told = find_leaks(
-        [generated(" ".join(seen))], [example("part", " ".join(seen[:60])), example("all", " ".join(seen))]
+        [generated(" ".join(seen))], [Document("part", " ".join(seen[:60])), Document("all", " ".join(seen))]
     )
     assert [(one.source, one.tokens) for one in told.repetitions] == [("all", 300)]
 
@@ -47,26 +42,26 @@ def test_the_index_gives_a_run_once_and_not_once_for_each_of_its_windows():
 
 def test_two_leaks_in_one_generation_are_both_named():
     first, second = words(60, seed=1), words(70, seed=2)
-    training = [example("a", " ".join(first)), example("b", " ".join(second))]
+    training = [Document("a", " ".join(first)), Document("b", " ".join(second))]
     told = find_leaks([generated(" ".join([*second, "own", *first]))], training)
     assert {(one.source, one.tokens) for one in told.repetitions} == {("a", 60), ("b", 70)}
 
 
 def test_new_white_space_hides_no_leak_and_another_token_does_end_it():
     seen = words(60)
-    training = [example("seen", " ".join(seen))]
+    training = [Document("seen", " ".join(seen))]
     assert len(find_leaks([generated("\n\t".join(seen))], training).repetitions) == 1
     assert find_leaks([generated(" ".join([*seen[:30], "other", *seen[31:]]))], training).repetitions == ()
 
 
 def test_no_run_goes_across_two_training_examples():
     seen = words(60)
-    halves = [example("a", " ".join(seen[:30])), example("b", " ".join(seen[30:]))]
+    halves = [Document("a", " ".join(seen[:30])), Document("b", " ".join(seen[30:]))]
     assert find_leaks([generated(" ".join(seen))], halves).repetitions == ()
 
 
 def test_boilerplate_in_thousands_of_places_is_still_one_leak():
-    training = [example(str(n), " ".join(words(60))) for n in range(PLACES * 4)]
+    training = [Document(str(n), " ".join(words(60))) for n in range(PLACES * 4)]
     assert len(find_leaks([generated(" ".join(words(60)))], training).repetitions) == 1
 
 
@@ -131,3 +126,15 @@ def test_ordinary_code_holds_no_secret(line):
 def test_no_generation_and_no_training_data_leak_nothing():
     assert find_leaks([], []).generations == 0
     assert find_leaks([generated(""), generated("\x00\ud800" * VERBATIM_TOKENS)], []).repetitions == ()
+
+
+def test_without_training_data_secrets_are_found_and_repetition_stays_unknown():
+    told = find_leaks([generated(f'key = "{AWS_KEY}"')], None)
+    assert (told.repetitions, told.repeating, told.telling) == (None, None, 1)
+
+
+def test_generations_count_once_however_much_they_give_away():
+    training = [Document(str(seed), " ".join(words(60, seed))) for seed in (1, 2)]
+    both = " ".join([*words(60, 1), "own", *words(60, 2)])
+    told = find_leaks([generated(both), generated(f'a = "{AWS_KEY}"\nb = "{AWS_KEY}"', id="other")], training)
+    assert (told.generations, told.repeating, told.telling) == (2, 1, 1)
