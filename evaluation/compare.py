@@ -78,8 +78,9 @@ class SuiteComparison(Record, frozen=True):
     adjusted_p_value: float  # after Holm, over the suites compared at once
     test: str  # which one gave the p value
     detectable: float | None
-    clean: Subset | None  # None where nobody looked for overlap
+    clean: Subset | None  # None where nobody looked for overlap, or no task is clean
     flips: tuple[Flip, ...]
+    overlapping: int | None = None  # of the tasks; None where nobody looked
 
 
 class Comparison(Record, frozen=True):
@@ -130,6 +131,7 @@ def compare_suite(a: SuiteRun, b: SuiteRun, *, contaminated: AbstractSet[str] = 
         detectable=detectable_difference(base, tuned),
         clean=_clean(tasks, base, tuned, overlapping) if looked else None,
         flips=tuple(flips),
+        overlapping=sum(task in overlapping for task in tasks) if looked else None,
     )
 
 

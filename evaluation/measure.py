@@ -7,8 +7,12 @@ token. Writes no file and decides nothing.
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from evaluation.config import EvaluationConfig
+from evaluation.findings import Contamination
 from evaluation.generation import Decoding, generate
+from evaluation.heldout import execution_overlap
 from evaluation.loss import Encoded, TokenLoss, completion_loss
 from evaluation.models import ModelPair
 from evaluation.reruns import Settled
@@ -17,7 +21,7 @@ from evaluation.sandbox import Candidate, Outcome, Sandbox
 from evaluation.statistics import mcnemar_exact, paired_bootstrap, wilson
 from evaluation.suites.judging import Judge, Progress
 from hone.errors import EvaluationError
-from hone.records import Evidence, Example, Record
+from hone.records import Evidence, Example, LossDifference, Record, TrainingOverlap
 
 # A completion is the rest of one function: it ends where the next statement at the margin begins.
 STOP = ("\ndef ", "\nclass ", "\n@", "\nif ", "\nfor ", "\nprint(", "\nassert ", "\nimport ", "\nfrom ", "\n#", "\n```")
@@ -65,10 +69,14 @@ def measure_execution(
     sandbox: Sandbox,
     digests: Digests,
     *,
+    contamination: Contamination | None = None,
     clock: Callable[[], float],
     progress: Progress,
 ) -> tuple[Evidence, list[TaskResult]]:
-    """pass@1 of both models, greedily, on the same tasks. Raises `EvaluationError` where no example has tests."""
+    """pass@1 of both models, greedily, on the same tasks; and of those that do not stand in the training data.
+
+    `contamination` says which do; None where nobody looked. Raises `EvaluationError` where no example has tests.
+    """
     tasks = evenly_spaced([example for example in examples if example.tests], config.tasks)
     if not tasks:
         raise EvaluationError(
@@ -102,7 +110,10 @@ def measure_execution(
         for index, task in enumerate(tasks)
         for before, after in [(verdicts[index], verdicts[len(tasks) + index])]
     ]
-    return execution_evidence(results, digests, sandbox.isolation, now=clock()), results
+    evidence = execution_evidence(results, digests, sandbox.isolation, now=clock())
+    if contamination:
+        evidence = replace(evidence, overlap=execution_overlap(results, contamination))
+    return evidence, results
 
 
 def execute(completed: Sequence[tuple[Example, str]], sandbox: Sandbox, progress: Progress) -> list[Settled[Outcome]]:
@@ -140,21 +151,27 @@ def measure_loss(
     digests: Digests,
     *,
     max_tokens: int,
+    ids: Sequence[str] = (),
+    contamination: Contamination | None = None,
     clock: Callable[[], float],
     progress: Progress,
 ) -> tuple[Evidence, list[FileResult]]:
     """Held-out loss of both models on the same completions, summed by file.
 
     `encoded[i]`, tokenised as in training, comes from file `paths[i]`; what is longer than `max_tokens` is left out,
-    as in training. Raises `EvaluationError` where nothing is left.
+    as in training. `contamination` names by `ids[i]` what stands in the training data; None where nobody looked.
+    Raises `EvaluationError` where nothing is left.
     """
-    fitting = [pair for pair in zip(encoded, paths, strict=True) if len(pair[0][0]) <= max_tokens]
+    found = set(contamination.contaminated) if contamination else set()
+    known = [id in found for id in ids] or [False] * len(encoded)
+    fitting = [one for one in zip(encoded, paths, known, strict=True) if len(one[0][0]) <= max_tokens]
     chosen = evenly_spaced(fitting, config.tasks)
     if not chosen:
         raise EvaluationError(
             f"none of the {len(encoded)} held-out examples has at most `max_tokens: {max_tokens}` tokens; raise it"
         )
-    examples, files = [example for example, _ in chosen], [path for _, path in chosen]
+    examples, files = [example for example, _, _ in chosen], [path for _, path, _ in chosen]
+    overlapping = [overlaps for _, _, overlaps in chosen]
 
     def measure(what: str, *, tuned: bool) -> list[TokenLoss]:
         with models.tuned() if tuned else models.base() as model:
@@ -168,22 +185,35 @@ def measure_loss(
 
     base, tuned = measure("base loss", tuned=False), measure("tuned loss", tuned=True)
     results = by_file(files, base, tuned)
-    difference = paired_bootstrap(
-        [(result.base_loss, result.tokens) for result in results],
-        [(result.tuned_loss, result.tokens) for result in results],
-        seed=config.seed,
-        resamples=config.bootstrap_resamples,
-    )
     evidence = Evidence(
         suite="loss",
         adapter_digest=digests.adapter,
         base_digest=digests.base,
         dataset_digest=digests.dataset,
         isolation="",
-        loss=difference,
+        loss=_difference(results, config),
         measured_at=clock(),
     )
+    if contamination:
+        clean = [at for at, overlaps in enumerate(overlapping) if not overlaps]
+        of_clean = by_file([files[at] for at in clean], [base[at] for at in clean], [tuned[at] for at in clean])
+        overlap = TrainingOverlap(
+            tasks=len(chosen),
+            contaminated=len(chosen) - len(clean),
+            documents=contamination.documents,
+            loss=_difference(of_clean, config) if of_clean else None,
+        )
+        evidence = replace(evidence, overlap=overlap)
     return evidence, results
+
+
+def _difference(results: Sequence[FileResult], config: EvaluationConfig) -> LossDifference:
+    return paired_bootstrap(
+        [(result.base_loss, result.tokens) for result in results],
+        [(result.tuned_loss, result.tokens) for result in results],
+        seed=config.seed,
+        resamples=config.bootstrap_resamples,
+    )
 
 
 def by_file(paths: Sequence[str], base: Sequence[TokenLoss], tuned: Sequence[TokenLoss]) -> list[FileResult]:

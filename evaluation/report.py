@@ -1,6 +1,6 @@
 """Writes the page of an evaluation: one HTML file with its styles and plots inside, which fetches and runs nothing.
 
-What stands on it is decided in `evaluation.report_page`; how it looks, in report.html.j2 beside this file.
+What stands on it is decided in `evaluation.report_page`; how it looks, in the templates beside this file.
 """
 
 import time
@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from evaluation.report_page import Page, build_page, visible
 from evaluation.stored import Run
 from hone.files import write_atomic
 
-TEMPLATE = Path(__file__).with_name("report.html.j2")
+TEMPLATES, TEMPLATE = Path(__file__).parent, "report.html.j2"
 
 
 def write_report(
@@ -32,7 +32,13 @@ def write_report(
 
 def render(page: Page, *, made_at: float) -> str:
     """The page as HTML. Everything that is put in is escaped."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters |= {
         "percent": _percent,
         "points": _points,
@@ -41,7 +47,7 @@ def render(page: Page, *, made_at: float) -> str:
         "moment": _moment,
         "visible": visible,
     }
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(page=page, made_at=made_at)
+    return environment.get_template(TEMPLATE).render(page=page, made_at=made_at)
 
 
 def _percent(rate: float, digits: int = 1) -> str:

@@ -22,10 +22,11 @@ from evaluation.compare import (
     counts,
 )
 from evaluation.report_details import Details, Fact, RateRow, details_of, seconds, told
+from evaluation.report_findings import FindingsView, findings_view
 from evaluation.statistics import SIGNIFICANCE, pass_rate, rate_difference
 from evaluation.stored import LossRun, Run
 from evaluation.suites.records import Excluded, Result, Score, SuiteRun
-from hone.records import LossDifference, Record
+from hone.records import LossDifference, Record, TrainingOverlap
 
 TASKS_SHOWN = 200  # flipped or failed; a page of more no browser lays out at once
 FILES_SHOWN = 60
@@ -90,6 +91,7 @@ class SuiteView(Record, frozen=True):
     times: tuple[Fact, ...]
     details: Details
     facts: tuple[Fact, ...]
+    findings: FindingsView
 
 
 class FileRow(Record, frozen=True):
@@ -113,6 +115,7 @@ class LossView(Record, frozen=True):
     files: tuple[FileRow, ...]
     files_left: int
     verdict: str
+    overlap: TrainingOverlap | None  # None where nobody looked
 
 
 class Page(Record, frozen=True):
@@ -171,6 +174,7 @@ def suite_view(
         times=times(both),
         details=details_of(both),
         facts=facts(both),
+        findings=findings_view(both),
     )
 
 
@@ -352,6 +356,7 @@ def loss_view(run: LossRun, champion: LossRun | None, comparison: LossDifference
         files=tuple(files[:FILES_SHOWN]),
         files_left=max(0, len(files) - FILES_SHOWN),
         verdict=verdict,
+        overlap=run.overlap,
     )
 
 

@@ -1,5 +1,8 @@
-"""What the stage `evaluate` writes, one line a task or a file, beside its evidence. Records alone."""
+"""What the stage `evaluate` writes beside its evidence: a line a task or a file, and its findings. Records alone."""
 
+import msgspec
+
+from evaluation.findings import CodeChecks, Contamination, Leaks
 from evaluation.sandbox.interface import Status
 from hone.records import Record
 
@@ -18,6 +21,8 @@ class TaskResult(Record, frozen=True):
     tuned_execute_s: float = 0.0
     base_flaky: tuple[Status, ...] = ()  # the verdicts of its runs, where they differ; see `evaluation.reruns`
     tuned_flaky: tuple[Status, ...] = ()
+    base_measures: dict[str, float] = msgspec.field(default_factory=dict)  # as of a score
+    tuned_measures: dict[str, float] = msgspec.field(default_factory=dict)
 
 
 class FileResult(Record, frozen=True):
@@ -27,3 +32,12 @@ class FileResult(Record, frozen=True):
     tokens: int
     base_loss: float
     tuned_loss: float
+
+
+class StageFindings(Record, frozen=True):
+    """What was found out beside the scores, in one file for both models. None: nobody looked, or there was nothing."""
+
+    contamination: Contamination | None = None  # of all held-out examples
+    leaks: Leaks | None = None  # of what the tuned model generated
+    base_checks: CodeChecks | None = None
+    tuned_checks: CodeChecks | None = None

@@ -9,12 +9,13 @@ from typing import TypeVar
 
 import msgspec
 
-from evaluation.results import FileResult, TaskResult
+from evaluation.findings import Contamination
+from evaluation.results import FileResult, StageFindings, TaskResult
 from evaluation.suites.records import Score, SuiteRun
 from hone.errors import DataError, EvaluationError
-from hone.records import Evidence, Record, read_record
+from hone.records import Evidence, Record, TrainingOverlap, read_record
 
-RUN_FILE, EVIDENCE_FILE, RESULTS_FILE = "run.json", "evidence.json", "results.jsonl"
+RUN_FILE, EVIDENCE_FILE, RESULTS_FILE, FINDINGS_FILE = "run.json", "evidence.json", "results.jsonl", "findings.json"
 SIDES = BASE, TUNED = ("base", "tuned")
 R = TypeVar("R", TaskResult, FileResult)
 
@@ -28,6 +29,8 @@ class LossRun(Record, frozen=True):
     paths: tuple[str, ...]
     tokens: tuple[int, ...]
     losses: tuple[float, ...]  # sums in nats
+    overlap: TrainingOverlap | None = None  # None where nobody looked
+    contamination: Contamination | None = None
 
 
 Run = SuiteRun | LossRun
@@ -69,13 +72,22 @@ def find_run(name: str, evaluation: Path) -> Run:
 def read_stage(folder: Path, side: str, *, name: str, prompts: Mapping[str, str] | None = None) -> Run:
     """One model of what the stage `evaluate` left in `folder`; `prompts` by task, where they are at hand."""
     evidence = read_record(folder / EVIDENCE_FILE, Evidence)
+    findings = folder / FINDINGS_FILE
+    found = read_record(findings, StageFindings) if findings.is_file() else StageFindings()  # older folders have none
     if evidence.suite == "loss":
-        return _loss_run(evidence, _lines(folder / RESULTS_FILE, FileResult), side, name=name)
-    return _stage_run(evidence, _lines(folder / RESULTS_FILE, TaskResult), side, name=name, prompts=prompts or {})
+        return _loss_run(evidence, _lines(folder / RESULTS_FILE, FileResult), found, side, name=name)
+    results = _lines(folder / RESULTS_FILE, TaskResult)
+    return _stage_run(evidence, results, found, side, name=name, prompts=prompts or {})
 
 
 def _stage_run(
-    evidence: Evidence, results: Sequence[TaskResult], side: str, *, name: str, prompts: Mapping[str, str]
+    evidence: Evidence,
+    results: Sequence[TaskResult],
+    found: StageFindings,
+    side: str,
+    *,
+    name: str,
+    prompts: Mapping[str, str],
 ) -> SuiteRun:
     """One model's part of executed results."""
     scores = tuple(
@@ -88,6 +100,7 @@ def _stage_run(
             prompt=prompts.get(result.id, ""),
             execute_s=result.base_execute_s if side == BASE else result.tuned_execute_s,
             flaky=result.base_flaky if side == BASE else result.tuned_flaky,
+            measures=result.base_measures if side == BASE else result.tuned_measures,
         )
         for result in results
     )
@@ -101,11 +114,17 @@ def _stage_run(
         started_at=evidence.measured_at,
         seconds=0.0,
         scores=scores,
-        reruns=evidence.flaky is not None,
+        reruns=evidence.flaky is not msgspec.UNSET,
+        contaminated=found.contamination.contaminated if found.contamination else None,
+        contamination=found.contamination,
+        leaks=None if side == BASE else found.leaks,
+        checks=found.base_checks if side == BASE else found.tuned_checks,
     )
 
 
-def _loss_run(evidence: Evidence, results: Sequence[FileResult], side: str, *, name: str) -> LossRun:
+def _loss_run(
+    evidence: Evidence, results: Sequence[FileResult], found: StageFindings, side: str, *, name: str
+) -> LossRun:
     """One model's part of held-out losses."""
     return LossRun(
         name=name,
@@ -114,6 +133,8 @@ def _loss_run(evidence: Evidence, results: Sequence[FileResult], side: str, *, n
         paths=tuple(result.path for result in results),
         tokens=tuple(result.tokens for result in results),
         losses=tuple(result.base_loss if side == BASE else result.tuned_loss for result in results),
+        overlap=evidence.overlap or None,
+        contamination=found.contamination,
     )
 
 

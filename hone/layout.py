@@ -29,7 +29,7 @@ class Layout:
 
     @property
     def evaluation(self) -> Path:
-        return self.artifacts / "evaluation"  # evidence.json, metrics.json, results.jsonl; runs/, reports/
+        return self.artifacts / "evaluation"  # evidence.json, results.jsonl, findings.json …; runs/, reports/
 
     @property
     def report(self) -> Path:

@@ -115,8 +115,34 @@ class LossDifference(Record, frozen=True):
     files: int
 
 
+class TrainingOverlap(Record, frozen=True):
+    """How many of the measured tasks stand in the training data, and the scores on the others, each as beside the full.
+
+    A score is None where no other task is left, or it was not measured at all.
+    """
+
+    tasks: int
+    contaminated: int
+    documents: int  # of the training data that was looked through
+    base: PassRate | None = None
+    tuned: PassRate | None = None
+    paired: PairedTest | None = None
+    loss: LossDifference | None = None
+
+
+class LeakCount(Record, frozen=True):
+    """What the tuned model's generations give away, in generations."""
+
+    generations: int
+    repeating: int  # 50 tokens or more of the training data, word for word
+    secrets: int  # what looks like a secret
+
+
 class Evidence(Record, frozen=True):
-    """What was measured of an adapter: evaluation → registry. Bound to exact bytes by its digests."""
+    """What was measured of an adapter: evaluation → registry. Bound to exact bytes by its digests.
+
+    A field that is unset was not looked for, and is not written: so evidence of before it was there keeps its digest.
+    """
 
     suite: str
     adapter_digest: str
@@ -128,7 +154,9 @@ class Evidence(Record, frozen=True):
     paired: PairedTest | None = None
     loss: LossDifference | None = None
     measured_at: float = 0.0
-    flaky: tuple[str, ...] | None = None  # tasks with a verdict that changed between runs; None where nobody looked
+    flaky: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET  # tasks with a verdict that changed between runs
+    overlap: TrainingOverlap | msgspec.UnsetType = msgspec.UNSET
+    leaks: LeakCount | msgspec.UnsetType = msgspec.UNSET
 
 
 class Verdict(Record, frozen=True):

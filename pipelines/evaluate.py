@@ -7,16 +7,21 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 import msgspec
+from msgspec.structs import replace
 
+from evaluation.findings import Contamination
+from evaluation.heldout import check_completions, find_overlap, leak_count, tuned_leaks
 from evaluation.measure import Digests, measure_execution, measure_loss, metrics_of
 from evaluation.models import ModelPair, load_models
 from evaluation.report import write_report
-from evaluation.results import FileResult, TaskResult
+from evaluation.results import FileResult, StageFindings, TaskResult
 from evaluation.sandbox import open_engine
-from evaluation.stored import SIDES, read_stage
+from evaluation.stored import FINDINGS_FILE, SIDES, read_stage
+from evaluation.training_data import TrainingData
 from hone.files import sha256_tree, write_atomic
 from hone.layout import Layout
 from hone.records import Evidence, Example, Manifest, read_examples, read_record, write_record
+from pipelines.examine import counted, training_data
 from pipelines.facts import BaseModel, base_location, read_base
 from pipelines.recipe import Recipe
 from pipelines.timing import record_stage_seconds
@@ -30,18 +35,30 @@ def evaluate(layout: Layout, recipe: Recipe, *, progress: Progress, clock: Calla
     base = read_base(layout)
     digests = _digests(layout, base)
     examples = read_examples(layout.data / "heldout.jsonl")
+    training = training_data(layout, "adapter", ())
     results: Sequence[TaskResult] | Sequence[FileResult]
     if recipe.evaluation.suite == "execution":
         # Opened first: where code cannot be isolated, nothing is loaded, generated or run.
         with closing(open_engine(recipe.evaluation.engine, recipe.evaluation.limits)) as sandbox:
             models = _load(layout, recipe, base)
-            evidence, results = measure_execution(
-                models, examples, recipe.evaluation, sandbox, digests, clock=clock, progress=progress
+            contamination = _contamination(examples, training, progress)
+            evidence, executed = measure_execution(
+                models,
+                examples,
+                recipe.evaluation,
+                sandbox,
+                digests,
+                contamination=contamination,
+                clock=clock,
+                progress=progress,
             )
+        evidence, results, found = _look(evidence, executed, examples, training, progress)
+        found = replace(found, contamination=contamination)
     else:
         models = _load(layout, recipe, base)
-        evidence, results = _loss(models, examples, recipe, digests, clock=clock, progress=progress)
-    _write(layout, evidence, results)
+        found = StageFindings(contamination=_contamination(examples, training, progress))
+        evidence, results = _loss(models, examples, recipe, digests, found, clock=clock, progress=progress)
+    _write(layout, evidence, results, found)
     prompts = {example.id: example.prompt for example in examples}
     base_run, tuned_run = (read_stage(layout.evaluation, side, name=side, prompts=prompts) for side in SIDES)
     write_report(layout.report, [tuned_run], champions=[base_run], clock=clock)
@@ -49,11 +66,41 @@ def evaluate(layout: Layout, recipe: Recipe, *, progress: Progress, clock: Calla
     return evidence
 
 
+def _contamination(
+    examples: Sequence[Example], training: TrainingData | None, progress: Progress
+) -> Contamination | None:
+    """Which held-out examples stand in the training data."""
+    if training is None:
+        return None
+    documents = counted(training.documents, "tasks in the training data", progress)
+    return find_overlap(examples, documents, training.files)
+
+
+def _look(
+    evidence: Evidence,
+    results: Sequence[TaskResult],
+    examples: Sequence[Example],
+    training: TrainingData | None,
+    progress: Progress,
+) -> tuple[Evidence, list[TaskResult], StageFindings]:
+    """What the completions give away, and what static checks say of them."""
+    by_id = {example.id: example for example in examples}
+    base_checks, measured = check_completions(results, by_id, tuned=False, progress=progress)
+    tuned_checks, measured = check_completions(measured, by_id, tuned=True, progress=progress)
+    found = StageFindings(base_checks=base_checks, tuned_checks=tuned_checks)
+    if training:
+        documents = counted(training.documents, "training data in answers", progress)
+        leaks = tuned_leaks(results, documents, training.files)
+        found, evidence = replace(found, leaks=leaks), replace(evidence, leaks=leak_count(leaks))
+    return evidence, measured, found
+
+
 def _loss(
     models: ModelPair,
     examples: Sequence[Example],
     recipe: Recipe,
     digests: Digests,
+    found: StageFindings,
     *,
     clock: Callable[[], float],
     progress: Progress,
@@ -66,6 +113,8 @@ def _loss(
         recipe.evaluation,
         digests,
         max_tokens=recipe.train.max_tokens,
+        ids=[example.id for example in examples],
+        contamination=found.contamination,
         clock=clock,
         progress=progress,
     )
@@ -80,9 +129,12 @@ def _digests(layout: Layout, base: BaseModel) -> Digests:
     return Digests(adapter=sha256_tree(layout.adapter), base=base.digest, dataset=dataset)
 
 
-def _write(layout: Layout, evidence: Evidence, results: Sequence[TaskResult] | Sequence[FileResult]) -> None:
+def _write(
+    layout: Layout, evidence: Evidence, results: Sequence[TaskResult] | Sequence[FileResult], found: StageFindings
+) -> None:
     encoder = msgspec.json.Encoder()
     write_atomic(layout.evaluation / "results.jsonl", b"".join(encoder.encode(result) + b"\n" for result in results))
+    write_record(layout.evaluation / FINDINGS_FILE, found)
     write_record(layout.evaluation / "metrics.json", metrics_of(evidence))
     write_atomic(layout.evaluation / "scores.csv", _scores(evidence).encode())
     write_record(layout.evaluation / "evidence.json", evidence)

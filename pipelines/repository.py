@@ -1,18 +1,22 @@
 """`hone eval repo`: a repository's own functions, one target → a run under artifacts/evaluation/runs. No DVC stage."""
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from evaluation.contamination import SAME_SOURCE_SHARE
 from evaluation.sandbox import Limits
 from evaluation.suites.judging import Progress
 from evaluation.suites.records import SuiteRun
 from evaluation.suites.repository import QUESTION, Measured, Suite, open_suite, run_repository_suite
 from evaluation.suites.targets import Target, Written
+from evaluation.suites.texts import repository_programs, repository_texts
 from hone.files import locked
 from hone.layout import Layout
+from pipelines.examine import examine, training_data
 from pipelines.targets import Asking, check_asking, folder_of, model_target, settings_of
 
 PROOFS = ("original", "empty")
@@ -38,6 +42,7 @@ def run_repository(
     """Runs it, or goes on with it. Raises `ConfigError` for what cannot be meant, before anything is run."""
     asking = asked.asking
     check_asking(asking, PROOFS)
+    training = training_data(layout, asking.target, asking.training_data)
     measured = Measured(
         repository=asked.repository,
         environment=asked.environment,
@@ -55,7 +60,7 @@ def run_repository(
         )
         folder = folder_of(layout, asking, settings)
         with locked(folder.lock, what=f"run `{folder.name}`"):
-            return run_repository_suite(
+            run = run_repository_suite(
                 suite,
                 target,
                 folder,
@@ -64,6 +69,17 @@ def run_repository(
                 context=asked.context,
                 reruns=asked.reruns,
                 clock=clock,
+                progress=progress,
+            )
+            return examine(
+                run,
+                folder,
+                training=training,
+                texts=repository_texts(suite),
+                share=SAME_SOURCE_SHARE,
+                proof=asking.target in PROOFS,
+                programs=lambda samples: repository_programs(suite, samples, chat=settings.chat),
+                environment=asked.environment or Path(sys.prefix),
                 progress=progress,
             )
 

@@ -19,10 +19,13 @@ from evaluation.suites.judging import Judge, Progress
 from evaluation.suites.records import SuiteRun
 from evaluation.suites.runs import prompt_format, run_bfcl, run_code_suite
 from evaluation.suites.targets import Target, Written
+from evaluation.suites.texts import bfcl_texts, code_programs, code_texts, fill_programs, fill_texts
+from evaluation.training_data import TrainingData
 from hone.config import load_config
 from hone.errors import ConfigError
 from hone.files import locked
 from hone.layout import Layout
+from pipelines.examine import examine, training_data
 from pipelines.targets import Asking, check_asking, fill_target, folder_of, model_target, settings_of
 
 SuiteName = Literal["humaneval", "mbpp", "bfcl", "fim"]
@@ -55,12 +58,13 @@ def run_suite(
     check_asking(asking, offline)
     check_filling(asked)
     check_engine(asked)
+    training = training_data(layout, asking.target, asking.training_data)
     if asked.suite == "bfcl":
         wrong = load_config(layout.root / "configs" / "bfcl_wrong_rows.yaml", WrongRows)
         rows = load(asked.data, wrong)
-        return _function_calls(layout, replace(asking, chat=False), rows, progress=progress, clock=clock)
+        return _function_calls(layout, replace(asking, chat=False), rows, training, progress=progress, clock=clock)
     if asked.suite == "fim":
-        return _filling(layout, asked, load_fills(asked.data), progress=progress, clock=clock)
+        return _filling(layout, asked, load_fills(asked.data), training, progress=progress, clock=clock)
     suite = read_code_suite(asked.data, asked.suite)
     # Opened first: where code cannot be isolated, nothing is loaded, generated or run.
     with closing(open_engine(asked.engine, Limits(), ray_address=asked.ray_address)) as sandbox:
@@ -72,13 +76,28 @@ def run_suite(
         folder = folder_of(layout, asking, settings)
         with locked(folder.lock, what=f"run `{folder.name}`"):
             judge = Judge(sandbox, progress, reruns=asked.reruns)
-            return run_code_suite(
+            run = run_code_suite(
                 suite, target, judge, folder, settings, samples=asking.samples, clock=clock, progress=progress
+            )
+            return examine(
+                run,
+                folder,
+                training=training,
+                texts=code_texts(suite),
+                proof=asking.target in offline,
+                programs=lambda samples: code_programs(suite, samples, chat=settings.chat),
+                progress=progress,
             )
 
 
 def _function_calls(
-    layout: Layout, asking: Asking, suite: BfclSuite, *, progress: Progress, clock: Callable[[], float]
+    layout: Layout,
+    asking: Asking,
+    suite: BfclSuite,
+    training: TrainingData | None,
+    *,
+    progress: Progress,
+    clock: Callable[[], float],
 ) -> SuiteRun:
     offline: dict[str, OfflineTarget] = {"ground-truth": "ground-truth", "mutated": "mutated"}
     target: Target | OfflineTarget
@@ -97,7 +116,9 @@ def _function_calls(
     )
     folder = folder_of(layout, asking, settings)
     with locked(folder.lock, what=f"run `{folder.name}`"):
-        return run_bfcl(suite, target, folder, settings, samples=asking.samples, clock=clock, progress=progress)
+        run = run_bfcl(suite, target, folder, settings, samples=asking.samples, clock=clock, progress=progress)
+        proof = asking.target in offline
+        return examine(run, folder, training=training, texts=bfcl_texts(suite), proof=proof, progress=progress)
 
 
 def check_filling(asked: SuiteRequest) -> None:
@@ -119,7 +140,13 @@ def check_engine(asked: SuiteRequest) -> None:
 
 
 def _filling(
-    layout: Layout, asked: SuiteRequest, suite: FillSuite, *, progress: Progress, clock: Callable[[], float]
+    layout: Layout,
+    asked: SuiteRequest,
+    suite: FillSuite,
+    training: TrainingData | None,
+    *,
+    progress: Progress,
+    clock: Callable[[], float],
 ) -> SuiteRun:
     asking, offline = asked.asking, TARGETS["fim"]
     executed = any(task.executed for task in suite.tasks)
@@ -136,7 +163,7 @@ def _filling(
         )
         folder = folder_of(layout, asking, settings)
         with locked(folder.lock, what=f"run `{folder.name}`"):
-            return run_fill_suite(
+            run = run_fill_suite(
                 suite,
                 target,
                 Judge(sandbox, progress, reruns=asked.reruns) if sandbox else None,
@@ -144,6 +171,15 @@ def _filling(
                 settings,
                 samples=asking.samples,
                 clock=clock,
+                progress=progress,
+            )
+            return examine(
+                run,
+                folder,
+                training=training,
+                texts=fill_texts(suite),
+                proof=asking.target in offline,
+                programs=lambda samples: fill_programs(suite, samples),
                 progress=progress,
             )
 

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -37,6 +38,7 @@ class Asking:
     api_key_env: str = ""
     at_once: int = 8
     timeout_s: float = 120.0  # that one request may take
+    training_data: tuple[Path, ...] = ()  # what it learned from, beside what this project knows
     name: str = ""  # of the run; empty: its settings'
 
     @property

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from evaluation.findings import CodeChecks, Contamination, Leaks
 from hone.records import Record
 
 Result = Literal["pass", "fail", "error", "timeout", "out-of-memory", "violation", "abstained", "malformed", "invalid"]
@@ -75,3 +76,6 @@ class SuiteRun(Record, frozen=True):
     model_digest: str = ""  # of a local adapter or base model; empty for what is elsewhere
     speed: Speed | None = None  # of an endpoint
     reruns: bool = False  # whether what was executed ran more than once, so that flaky verdicts show
+    contamination: Contamination | None = None  # where `contaminated` comes from
+    leaks: Leaks | None = None  # None where nobody looked
+    checks: CodeChecks | None = None  # None where the suite has no code, or nobody looked

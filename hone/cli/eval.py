@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from hone.cli import eval_reports, eval_repository, eval_sandbox
+from hone.cli.eval_findings import TrainingData, show_evidence
 from hone.cli.eval_suite import ks_of, run_as_json, show_run
 from hone.cli.show import counting, say
 from hone.errors import ConfigError
@@ -74,6 +75,7 @@ def run(
             metavar="HOST:PORT", help="The cluster's; default: RAY_ADDRESS, or else auto, which finds one here."
         ),
     ] = "",
+    training_data: TrainingData = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure base and tuned model on the held-out examples: the stage `evaluate`. Or, by --suite, run a benchmark.
@@ -85,7 +87,7 @@ def run(
     from hone.log import configure_logging
 
     configure_logging()
-    if suite is None and data is None and target == "adapter" and not name:
+    if suite is None and data is None and target == "adapter" and not name and not training_data:
         if engine != "local" or ray_address:
             raise ConfigError(
                 "the stage `evaluate` runs where `evaluation.engine` in its recipe says; set `engine: ray`"
@@ -112,6 +114,7 @@ def run(
         at_once=at_once,
         timeout_s=timeout,
         name=name,
+        training_data=tuple(training_data or ()),
     )
     request = SuiteRequest(
         suite, data, asking, fim_format=fim_format, reruns=not once, engine=engine, ray_address=ray_address
@@ -135,7 +138,7 @@ def _run_stage(*, as_json: bool) -> None:
 
 
 def _run_suite(asked: "SuiteRequest", ks: tuple[int, ...], *, as_json: bool) -> None:
-    from pipelines.suite import run_suite
+    from pipelines.suite import TARGETS, run_suite
 
     try:
         with redirect_stdout(sys.stderr if as_json else sys.stdout), counting() as progress:
@@ -146,7 +149,7 @@ def _run_suite(asked: "SuiteRequest", ks: tuple[int, ...], *, as_json: bool) -> 
     if as_json:
         print(run_as_json(found, ks))
     else:
-        show_run(found, ks)
+        show_run(found, ks, proof=asked.asking.target in TARGETS[asked.suite])
 
 
 @app.command()
@@ -176,3 +179,4 @@ def _show(evidence: "Evidence") -> None:
         interval = f"{loss.difference:+.4f} [{loss.low:+.4f}, {loss.high:+.4f}]"
         say(f"held-out loss {loss.base:.4f} → {loss.tuned:.4f} nats per token, {interval}")
         say(f"{loss.tokens:,} tokens in {loss.files} files")
+    show_evidence(evidence)

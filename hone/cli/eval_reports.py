@@ -114,7 +114,11 @@ def _show_suite(found: "SuiteComparison", *, several: bool) -> None:
     else:
         shown = f"{found.detectable:.3f} (80 % power, two-sided 5 %)"
         say(f"  the smallest difference that these tasks could have shown is {shown}")
-    if clean := found.clean:
+    if found.overlapping == 0:
+        say("  no task overlaps the training data")
+    elif found.overlapping == found.tasks:
+        say("  every task overlaps the training data")
+    elif clean := found.clean:
         say(f"  on {clean.tasks} tasks that do not overlap the training data:")
         say(f"    {clean.a.value:.3f} → {clean.b.value:.3f}, difference {_interval(clean.difference, signed=True)}")
     _show_flips(found.flips)

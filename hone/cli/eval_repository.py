@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hone.cli.eval_details import show_details
+from hone.cli.eval_findings import TrainingData, show_findings
 from hone.cli.eval_suite import run_as_json
 from hone.cli.show import counting, say
 from hone.layout import find_layout
@@ -50,6 +51,7 @@ def repo(  # noqa: PLR0917 - the options are Typer's
         bool, typer.Option("--once", help="Run the tests of each answer once: flaky verdicts are not found.")
     ] = False,
     name: Annotated[str, typer.Option(help="The run's; the same name goes on where it stopped.")] = "",
+    training_data: TrainingData = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers instead, for programs.")] = False,
 ) -> None:
     """Take out the bodies of functions that a repository's own tests cover, have them written, and run the tests.
@@ -60,7 +62,7 @@ def repo(  # noqa: PLR0917 - the options are Typer's
     Example: hone eval repo ~/src/ours --environment ~/src/ours/.venv --target adapter
     """
     from hone.log import configure_logging
-    from pipelines.repository import RepositoryRequest, run_repository
+    from pipelines.repository import PROOFS, RepositoryRequest, run_repository
     from pipelines.targets import Asking
 
     configure_logging()
@@ -74,6 +76,7 @@ def repo(  # noqa: PLR0917 - the options are Typer's
         api_key_env=api_key_env,
         at_once=at_once,
         timeout_s=request_timeout,
+        training_data=tuple(training_data or ()),
         name=name,
     )
     asked = RepositoryRequest(
@@ -95,11 +98,11 @@ def repo(  # noqa: PLR0917 - the options are Typer's
     if as_json:
         print(run_as_json(found, (1,)))
     else:
-        show(found)
+        show(found, proof=target in PROOFS)
 
 
-def show(run: "SuiteRun") -> None:
-    """A few lines for people."""
+def show(run: "SuiteRun", *, proof: bool) -> None:
+    """A few lines for people. `proof`: no model wrote the bodies."""
     from evaluation.suites.passk import counts_of, pass_at_1
 
     first = pass_at_1(counts_of(run))
@@ -110,6 +113,7 @@ def show(run: "SuiteRun") -> None:
         say(f"  {result:<20} {count:,}")
     for score in [score for score in run.scores if score.result != "pass"][:SHOWN]:
         say(f"    {score.id}: {score.detail[:100]}")
+    show_findings(run, proof=proof)
     say(f"  {'left out':<20} {len(run.excluded)}")
     for reason, count in Counter(one.reason.partition(":")[0] for one in run.excluded).most_common(SHOWN):
         say(f"    {count:>6,}  {reason}")

@@ -5,6 +5,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from hone.cli.eval_details import details_as_json, show_details
+from hone.cli.eval_findings import findings_as_json, show_findings
 from hone.cli.show import say
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def run_as_json(run: "SuiteRun", ks: tuple[int, ...]) -> str:
             "results": dict(Counter(score.result for score in run.scores).most_common()),
             **({"accuracy": accuracy} if accuracy else {}),
             **details_as_json(run),
+            **findings_as_json(run, ks),
             "isolation": run.isolation,
             "data_digest": run.data_digest,
             "template_digest": run.template_digest,
@@ -65,8 +67,8 @@ def rates(run: "SuiteRun") -> dict[str, tuple[int, int]]:
     return found
 
 
-def show_run(run: "SuiteRun", ks: tuple[int, ...]) -> None:
-    """A few lines for people."""
+def show_run(run: "SuiteRun", ks: tuple[int, ...], *, proof: bool) -> None:
+    """A few lines for people. `proof`: no model wrote the answers."""
     from evaluation.suites.passk import counts_of, mean_pass_at_k, pass_at_1
 
     counts = counts_of(run)
@@ -83,6 +85,7 @@ def show_run(run: "SuiteRun", ks: tuple[int, ...]) -> None:
         commonest = Counter(score.detail for score in run.scores if score.result == result and score.detail)
         example = f"  mostly: {commonest.most_common(1)[0][0][:90]}" if commonest and result != "fail" else ""
         say(f"  {result:<20} {count:,}{example}")
+    show_findings(run, proof=proof)
     say(f"  {'left out':<20} {len(run.excluded)}")
     for one in run.excluded[:LEFT_OUT_SHOWN]:
         say(f"    {one.id}: {one.reason}")

@@ -1,8 +1,10 @@
 """From a pair of models to evidence, on real parts."""
 
+import msgspec
 import pytest
 
 from evaluation.config import EvaluationConfig
+from evaluation.findings import Contamination, Overlap
 from evaluation.measure import (
     Digests,
     FileResult,
@@ -17,7 +19,7 @@ from evaluation.measure import (
 from evaluation.models import load_models
 from evaluation.results import TaskResult
 from hone.errors import EvaluationError
-from hone.records import Example, Origin
+from hone.records import Example, Origin, to_json
 
 DIGESTS = Digests(adapter="sha256:a", base="sha256:b", dataset="sha256:d")
 CONFIG = EvaluationConfig(suite="execution", max_new_tokens=24, bootstrap_resamples=100)
@@ -98,6 +100,54 @@ def test_an_adapter_that_learned_a_text_has_less_loss_on_it(pair, encoded):
     assert evidence.loss.high < 0
     assert (evidence.loss.tokens, evidence.loss.files, evidence.isolation) == (42, 2, "")
     assert metrics_of(evidence).tuned_loss == evidence.loss.tuned
+
+
+def contamination(*ids: str) -> Contamination:
+    return Contamination(3, 40, 0, tuple(Overlap(id, "seen", "words", "") for id in ids))
+
+
+def test_the_score_of_tasks_that_stand_in_no_training_text_is_measured_beside(pair, task, best_sandbox):
+    seen = msgspec.structs.replace(task, id="seen in training")
+    evidence, _ = measure_execution(
+        pair,
+        [task, seen],
+        CONFIG,
+        best_sandbox,
+        DIGESTS,
+        contamination=contamination(seen.id),
+        clock=lambda: 5.0,
+        progress=ignore,
+    )
+    found = evidence.overlap
+    assert (found.tasks, found.contaminated, found.documents) == (2, 1, 40)
+    assert (found.tuned.rate, found.tuned.tasks, found.base.rate) == (1, 1, 0)
+    assert (found.paired.wins, evidence.tuned.tasks) == (1, 2)
+
+
+def test_where_nobody_looked_evidence_says_nothing_of_training_data(pair, task, best_sandbox):
+    evidence, _ = measure_execution(pair, [task], CONFIG, best_sandbox, DIGESTS, clock=lambda: 5.0, progress=ignore)
+    assert b"overlap" not in to_json(evidence)
+    assert b"leaks" not in to_json(evidence)
+
+
+@pytest.mark.parametrize(("known", "files"), [(("one",), 2), (("one", "two", "three"), None)])
+def test_the_loss_on_what_stands_in_no_training_text_is_measured_beside(pair, encoded, known, files):
+    evidence, _ = measure_loss(
+        pair,
+        encoded,
+        ["b.py", "a.py", "b.py"],
+        CONFIG,
+        DIGESTS,
+        max_tokens=64,
+        ids=["one", "two", "three"],
+        contamination=contamination(*known),
+        clock=lambda: 0.0,
+        progress=ignore,
+    )
+    found = evidence.overlap
+    assert (found.tasks, found.contaminated) == (3, len(known))
+    assert (found.loss.files if found.loss else None) == files
+    assert evidence.loss.tokens == 42
 
 
 def test_examples_longer_than_the_limit_are_left_out_and_none_left_is_an_error(pair, encoded):

@@ -10,10 +10,22 @@ import msgspec
 import pytest
 from playwright.sync_api import Page
 
+from evaluation.findings import (
+    CheckerReport,
+    CodeChecks,
+    Contamination,
+    Leaks,
+    Overlap,
+    Repetition,
+    Secret,
+    Share,
+    TrainingFile,
+)
 from evaluation.report import write_report
 from evaluation.suites.records import Percentiles, Speed, SuiteRun
 from tests.evaluation.making import run_of
 
+CARDS = ("Contamination", "Leaks", "Static checks")
 HOSTILE = "<script>document.title = 'owned'</script><img src=/stolen onerror=\"document.title = 'owned'\">"
 
 
@@ -48,8 +60,37 @@ def wide(run: SuiteRun) -> SuiteRun:
     )
     slow = Percentiles(1234.5, 123456.7)
     speed = Speed(10**9, slow, slow, 10**12, 1e9, slow, in_flight=10**6, busy_s=1.0, retried=10**9)
-    target = f"http://127.0.0.1/{'model' * 50}"
-    return msgspec.structs.replace(run, scores=scores, target=target, reruns=True, speed=speed)
+    return msgspec.structs.replace(
+        run,
+        scores=scores,
+        target=f"http://127.0.0.1/{'model' * 50}",
+        reruns=True,
+        speed=speed,
+        contamination=contamination(scores[0].id),
+        contaminated=(scores[0].id,),
+        leaks=leaks(scores[0].id),
+        checks=checks(),
+    )
+
+
+def contamination(task: str) -> Contamination:
+    """One task in training data of a long name."""
+    data = (TrainingFile(f"{'training' * 20}.jsonl", 12_800, "sha256:" + "a" * 64),)
+    overlaps = tuple(Overlap(task, "document" * 30, kind, HOSTILE + "word" * 60) for kind in ("tree", "words"))
+    return Contamination(48, 12_800, 3, overlaps, share=0.9, touched=48, data=data)
+
+
+def leaks(task: str) -> Leaks:
+    """A repeated text and a secret."""
+    repetition = Repetition(task, 0, "source" * 40, 60, HOSTILE + "text" * 100)
+    return Leaks(48, (repetition,), (Secret(task, 0, "AWS Access Key", 3),))
+
+
+def checks() -> CodeChecks:
+    """One checker with findings, and one that is not installed."""
+    share = Share(40, 48, 0.833, 0.704, 0.913)
+    lint = CheckerReport("ruff 0.17.6", share, 9, (("F821", 7), ("rule-" * 20, 2)), (f"{'task' * 40} 0",))
+    return CodeChecks(share, lint, CheckerReport("ty", problem="ty is not installed; `pip install ty` adds it"), 1.0)
 
 
 @pytest.fixture
@@ -83,6 +124,19 @@ def test_what_a_model_wrote_runs_nowhere_and_is_shown(opened: tuple[Page, list[s
     assert page.title() == "challenger against champion · evaluation"
     assert page.evaluate("[document.scripts.length, document.images.length]") == [0, 0]
     assert HOSTILE in page.locator(".pane pre").first.inner_text()
+
+
+def test_what_was_found_beside_the_scores_stands_on_the_page(opened: tuple[Page, list[str], list[str]]) -> None:
+    page, _, _ = opened
+    cards = {name: page.locator(".card", has=page.locator("h3", has_text=name)).first.inner_text() for name in CARDS}
+    assert "1 of the tasks overlap the training data: 1 by words, 1 as code under any names." in cards["Contamination"]
+    assert "On the 47 others" in cards["Contamination"]
+    assert "48 share 13 words in a row" in cards["Contamination"]
+    assert HOSTILE in cards["Contamination"]
+    assert "AWS Access Key, line 3" in cards["Leaks"]
+    assert "no lint error, ruff 0.17.6" in cards["Static checks"]
+    assert "83.3 % [70.4, 91.3], 40 of 48" in cards["Static checks"]
+    assert "ty is not installed" in cards["Static checks"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
