@@ -44,12 +44,30 @@ class ChampionRule(Config):
     """Nats per token."""
 
 
+class ContaminationCeiling(Config):
+    """How far the measured tasks may stand in the training data."""
+
+    max_share: float = Field(ge=0, le=1)
+    """Of the measured tasks; the scores on the others stand in the evidence, beside the full ones."""
+
+
+class LeakCeiling(Config):
+    """What the tuned model may give away."""
+
+    max_secrets: int = Field(ge=0)
+    """Generations that look like they hold a secret."""
+
+
 class Policy(Config):
     """`configs/gate.yaml`."""
 
     tasks: TaskFloors
     loss: LossFloors
     champion: ChampionRule
+    contamination: ContaminationCeiling | None = None
+    """Left out: not checked."""
+    leaks: LeakCeiling | None = None
+    """Left out: not checked."""
 
 
 Champion = tuple[ModelVersion, Evidence]
@@ -94,6 +112,10 @@ def checks(evidence: Evidence, policy: Policy, champion: Champion | None) -> tup
         made += _check_loss(evidence.loss, policy.loss)
     if not made:
         return (Check(False, f"suite `{evidence.suite}` measured neither pass@1 nor loss"),)
+    if policy.contamination:
+        made.append(_check_contamination(evidence, policy.contamination))
+    if policy.leaks and evidence.tuned is not None:  # a loss is measured without generating anything
+        made.append(_check_leaks(evidence, policy.leaks))
     return (*made, *_check_champion(evidence, champion, policy.champion))
 
 
@@ -126,6 +148,26 @@ def _check_loss(loss: LossDifference, floors: LossFloors) -> list[Check]:
         _at_least(f"{loss.tokens} held-out tokens", loss.tokens, floors.min_tokens, f"{floors.min_tokens}"),
         Check(low_enough, f"{interval}: the whole interval is {where} {floors.max_difference:g}"),
     ]
+
+
+def _check_contamination(evidence: Evidence, ceiling: ContaminationCeiling) -> Check:
+    """What nobody looked for does not pass."""
+    found = evidence.overlap
+    if not found:
+        return Check(False, "nobody looked whether the tasks stand in the training data; evaluate again (`hone repro`)")
+    share = found.contaminated / found.tasks
+    others = f", pass@1 on the others {_show(found.tuned)}" if found.tuned else ""
+    what = f"share of tasks in the training data {share:.3f} ({found.contaminated} of {found.tasks}{others})"
+    return _at_most(what, share, ceiling.max_share, f"{ceiling.max_share:g}")
+
+
+def _check_leaks(evidence: Evidence, ceiling: LeakCeiling) -> Check:
+    """What nobody looked for does not pass."""
+    found = evidence.leaks
+    if not found:
+        return Check(False, "nobody looked for secrets in the generations; evaluate again (`hone repro`)")
+    what = f"{found.secrets} of {found.generations} generations with what looks like a secret"
+    return _at_most(what, found.secrets, ceiling.max_secrets, f"{ceiling.max_secrets}")
 
 
 def _check_champion(evidence: Evidence, champion: Champion | None, rule: ChampionRule) -> list[Check]:

@@ -7,9 +7,29 @@ from hypothesis import strategies as st
 
 from hone.config import load_config
 from hone.errors import ConfigError
+from hone.files import sha256_bytes
 from hone.layout import Layout
-from hone.records import Evidence, LossDifference, ModelVersion, PairedTest, PassRate, Verdict
-from registry.gate import ChampionRule, LossFloors, Policy, TaskFloors, checks, decide, evidence_digest
+from hone.records import (
+    Evidence,
+    LeakCount,
+    LossDifference,
+    ModelVersion,
+    PairedTest,
+    PassRate,
+    TrainingOverlap,
+    Verdict,
+)
+from registry.gate import (
+    ChampionRule,
+    ContaminationCeiling,
+    LeakCeiling,
+    LossFloors,
+    Policy,
+    TaskFloors,
+    checks,
+    decide,
+    evidence_digest,
+)
 
 POLICY = Policy(
     tasks=TaskFloors(min_tasks=100, min_pass_at_1=0.8, min_gain=0.2, max_p_value=0.01),
@@ -155,7 +175,9 @@ def test_evidence_has_the_same_digest_before_and_after_it_was_stored():
 
 def test_the_shipped_policy_is_valid_and_names_the_command_that_uses_it(request):
     path = Layout(request.config.rootpath, request.config.rootpath).root / "configs" / "gate.yaml"
-    assert load_config(path, Policy).tasks.min_pass_at_1 > 0
+    policy = load_config(path, Policy)
+    assert policy.tasks.min_pass_at_1 > 0
+    assert (policy.contamination.max_share, policy.leaks.max_secrets) == (0.05, 0)
     assert path.read_text().startswith("# hone gate check\n")
 
 
@@ -165,6 +187,84 @@ def test_a_mistyped_floor_names_the_line_and_the_key(tmp_path, request):
     path.write_text(text.replace("min_gain", "min_gian"))
     with pytest.raises(ConfigError, match="did you mean `min_gain`"):
         load_config(path, Policy)
+
+
+STRICT = POLICY.model_copy(
+    update={"contamination": ContaminationCeiling(max_share=0.05), "leaks": LeakCeiling(max_secrets=0)}
+)
+
+
+def overlap(contaminated: int, tasks: int = 400) -> TrainingOverlap:
+    return TrainingOverlap(tasks, contaminated, documents=9, tuned=rate(300) if contaminated < tasks else None)
+
+
+def strictly(evidence: Evidence) -> list[tuple[bool, str]]:
+    """The checks of training data and secrets."""
+    return [(check.passed, check.reason) for check in checks(evidence, STRICT, None)[5:-1]]
+
+
+def test_few_contaminated_tasks_and_no_secret_pass_and_say_so():
+    clean = tasks_evidence(overlap=overlap(20), leaks=LeakCount(400, 7, 0))
+    others = "pass@1 on the others 0.750 [0.710, 0.790]"
+    assert strictly(clean) == [
+        (True, f"share of tasks in the training data 0.050 (20 of 400, {others}) is at most 0.05"),
+        (True, "0 of 400 generations with what looks like a secret is at most 0"),
+    ]
+    assert decide(clean, STRICT, None, now=5.0).passed
+
+
+def test_too_many_contaminated_tasks_and_a_secret_fail_and_say_so():
+    told = strictly(tasks_evidence(overlap=overlap(400), leaks=LeakCount(400, 0, 1)))
+    assert told == [
+        (False, "share of tasks in the training data 1.000 (400 of 400) is above 0.05"),
+        (False, "1 of 400 generations with what looks like a secret is above 0"),
+    ]
+
+
+def test_what_nobody_looked_for_does_not_pass():
+    told = strictly(tasks_evidence())
+    assert [passed for passed, _ in told] == [False, False]
+    assert all(reason.startswith("nobody looked") and "hone repro" in reason for _, reason in told)
+
+
+def test_a_policy_that_asks_for_neither_checks_neither():
+    assert decided(tasks_evidence(overlap=overlap(400), leaks=LeakCount(400, 400, 400))).passed
+
+
+def test_where_nothing_was_generated_there_is_no_secret_to_look_for():
+    evidence = msgspec.structs.replace(loss_evidence(-0.1, 0.01), overlap=overlap(3))
+    verdict = decide(evidence, STRICT, None, now=5.0)
+    assert verdict.passed
+    assert not any("secret" in reason for reason in verdict.reasons)
+
+
+# As Hone wrote it before evidence told of overlap and leaks, and the digest that versions were registered with.
+BEFORE = b"""{
+  "suite": "execution",
+  "adapter_digest": "sha256:a",
+  "base_digest": "sha256:b",
+  "dataset_digest": "sha256:d",
+  "isolation": "namespaces",
+  "base": {
+    "passed": 0,
+    "tasks": 4,
+    "rate": 0.0,
+    "low": 0.0,
+    "high": 0.5
+  },
+  "tuned": null,
+  "paired": null,
+  "loss": null,
+  "measured_at": 5.0
+}
+"""
+
+
+def test_evidence_of_before_is_read_and_keeps_its_digest():
+    evidence = msgspec.json.decode(BEFORE, type=Evidence)
+    assert not evidence.overlap
+    assert evidence_digest(evidence) == sha256_bytes(BEFORE)
+    assert evidence_digest(evidence) == "sha256:6e9d3595a3fb1c39baa691c574e33a63ee09dff4f59ebd9eda443a57f1f4d074"
 
 
 counts = st.integers(min_value=0, max_value=400)
