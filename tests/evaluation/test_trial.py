@@ -132,12 +132,15 @@ def test_memory_of_many_processes_counts_together(own: Sandbox) -> None:
     source = """
 import os, time
 def f(x):
+    full, filled = os.pipe()
     for _ in range(3):
         if os.fork() == 0:
-            held = bytearray(os.urandom(60 << 20))
-            time.sleep(5)
-            os._exit(0)
-    time.sleep(2.5)
+            held = bytearray(60 << 20)
+            held[::4096] = bytes(len(held) // 4096)
+            os.write(filled, b".")
+            time.sleep(60)
+    for _ in range(3):
+        os.read(full, 1)
     return x
 """
     case = TestCase(arguments=(1,), expected=1)
