@@ -39,6 +39,7 @@ ATTACKS: Mapping[str, str] = {
     "files: accounts and passwords": 'return reads("/etc/passwd", "/etc/shadow", "/etc/hostname", "/etc/ssh/sshd_config")',
     "files: a file that it was told of": "return reads(path)",
     "files: writing outside /tmp": 'return [at for at in ("/", "/dev", "/usr", os.path.dirname(os.__file__)) if tried(open, os.path.join(at, "left"), "w")]',
+    "files: writing into any folder but /tmp": 'return [at for at, folders, _ in os.walk("/") if not at.startswith("/tmp") and tried(open, os.path.join(at, "left"), "w")][:9]',
     "files: changing Python's library": "return [os.__file__] * tried(os.rename, os.__file__, os.__file__ + '.old') + ['opened'] * tried(open, os.__file__, 'a')",
     "files: through a symbolic link": 'os.symlink(path, "/tmp/link"); return reads("/tmp/link")',
     "files: through a hard link": 'return ["linked"] * tried(os.link, path, "/tmp/hard")',

@@ -1,12 +1,15 @@
 """One control group per slot: a limit on the memory and the processes of all that runs there together.
 
-Version 1 and 2. Made under the group that this process is in; where that cannot be written, there is none, and the
-caller says so in its evidence.
+Version 1 and 2. Made where this process is: in version 2, a group that holds processes may have no limited groups in
+it, so the new one lies beside it or, where that is not ours but this process is alone, this process steps into a group
+of its own first. Where none can be made there is none, and the caller says so in its evidence.
 """
 
+import contextlib
 import os
+import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hone.errors import EvaluationError
@@ -15,13 +18,15 @@ ROOT = Path("/sys/fs/cgroup")
 EMPTY_S = 10.0  # how long a group may take to empty once all in it were killed
 
 
-@dataclass(frozen=True)
+@dataclass
 class ControlGroup:
     """The folders of one group: one for both limits in version 2, one for each in version 1."""
 
     memory: Path
     pids: Path
     version: int
+    _peak: int = field(default=-1, repr=False)  # descriptor of version 2's record of its memory
+    _highest: int = field(default=0, repr=False)
 
     def processes(self) -> list[int]:
         """Who is in it now."""
@@ -42,17 +47,47 @@ class ControlGroup:
         return sum(int(line.split()[1]) for line in _read(self.memory / file).splitlines() if line[:9] == "oom_kill ")
 
     def take_peak(self) -> int:
-        """The most bytes in use since the last time this was asked, or 0 where the kernel does not tell."""
-        file = self.memory / ("memory.peak" if self.version == 2 else "memory.max_usage_in_bytes")
+        """The most bytes in use since the last time this was asked, or 0 where the kernel does not tell.
+
+        Version 2 forgets its record, for who asks through one open file, from Linux 6.12 on. Before, it tells only of
+        what went beyond all that was before.
+        """
         try:
-            peak = int(_read(file))
-            _write(file, "0")
+            if self.version == 1:
+                file = self.memory / "memory.max_usage_in_bytes"
+                peak = int(_read(file))
+                _write(file, "0")
+                return peak
+            return self._take_record()
         except OSError:
             return 0
+
+    def _take_record(self) -> int:
+        if self._peak < 0:
+            self._peak = _open_record(self.memory / "memory.peak")
+        peak = int(os.pread(self._peak, 32, 0))
+        try:
+            os.write(self._peak, b"reset")
+        except OSError:
+            grown = peak > self._highest
+            self._highest = max(peak, self._highest)
+            return peak if grown else 0
         return peak
+
+    def kill(self) -> None:
+        """Kills all that is in it."""
+        try:
+            (self.memory / "cgroup.kill").write_text("1")  # version 2, from Linux 5.14 on
+        except OSError:
+            for process in self.processes():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
 
     def remove(self) -> None:
         """Takes the folders away. Raises `EvaluationError` where something is alive in there."""
+        if self._peak >= 0:
+            os.close(self._peak)
+            self._peak = -1
         deadline = time.monotonic() + EMPTY_S
         for folder in {self.memory, self.pids}:
             while True:
@@ -101,9 +136,9 @@ def make_group(name: str, memory_bytes: int) -> ControlGroup | None:
 
 
 def left_groups(prefix: str) -> list[Path]:
-    """The groups beside this process's own whose names begin so."""
+    """The groups in and beside this process's own whose names begin so."""
     own = [_own_group(""), _own_group("memory"), _own_group("pids")]
-    parents = {parent for group in own if group for parent in (group, group.parent)}
+    parents = {parent for group in own if group for parent in _around(group)}
     return sorted(folder for parent in parents for folder in parent.glob(f"{prefix}*"))
 
 
@@ -113,6 +148,9 @@ def _limit(group: ControlGroup, memory_bytes: int) -> None:
         if group.version == 2:
             (group.memory / "memory.max").write_text(str(memory_bytes))
             _write_if_there(group.memory / "memory.swap.max", "0")
+            _write_if_there(
+                group.memory / "memory.oom.group", "1"
+            )  # a candidate that lost a process can answer nothing
         else:
             (group.memory / "memory.limit_in_bytes").write_text(str(memory_bytes))
             _write_if_there(group.memory / "memory.memsw.limit_in_bytes", str(memory_bytes))
@@ -125,16 +163,45 @@ def _make_v2(name: str) -> ControlGroup | None:
     own = _own_group("")
     if own is None or not (ROOT / "cgroup.controllers").exists():
         return None
-    for parent in (own, own.parent):  # a group with processes may not have limited children; its parent may
-        if not {"memory", "pids"} <= set((parent / "cgroup.subtree_control").read_text().split()):
-            try:
-                (parent / "cgroup.subtree_control").write_text("+memory +pids")
-            except OSError:
-                continue
-        folder = parent / name
-        folder.mkdir()
+    for parent in _around(own):
+        if folder := _limited_group(parent, name):
+            return ControlGroup(folder, folder, 2)
+    if _step_aside(own, name) and (folder := _limited_group(own, name)):
         return ControlGroup(folder, folder, 2)
     return None
+
+
+def _limited_group(parent: Path, name: str) -> Path | None:
+    """A new group in `parent` that can have both limits, or None where `parent` holds processes or is not ours."""
+    if not os.access(parent / "cgroup.procs", os.W_OK):  # who moves within `parent` needs that too
+        return None
+    folder = parent / name
+    try:
+        if not {"memory", "pids"} <= set((parent / "cgroup.subtree_control").read_text().split()):
+            (parent / "cgroup.subtree_control").write_text("+memory +pids")
+        folder.mkdir()
+    except OSError:
+        return None
+    return folder
+
+
+def _step_aside(own: Path, name: str) -> bool:
+    """Moves this process into a new group in `own` where nobody else is in that; whether it did.
+
+    That one stays until a later run takes it away: its name begins as those of the sandbox's others.
+    """
+    can = set("".join(_lines(own / "cgroup.controllers")).split())
+    if not {"memory", "pids"} <= can or _lines(own / "cgroup.procs") != [str(os.getpid())]:
+        return False
+    leaf = own / f"{name}-self"
+    try:
+        leaf.mkdir()
+        (leaf / "cgroup.procs").write_text("0")
+    except OSError:
+        with contextlib.suppress(OSError):
+            leaf.rmdir()
+        return False
+    return True
 
 
 def _make_v1(name: str) -> ControlGroup | None:
@@ -157,6 +224,18 @@ def _own_group(controller: str) -> Path | None:
         if controller in controllers.split(",") if controller else controllers == "":
             return ROOT / controller / path.lstrip("/")
     return None
+
+
+def _around(group: Path) -> list[Path]:
+    """The group and, unless it is the highest, the one that it is in."""
+    return [group] if group == ROOT else [group, group.parent]
+
+
+def _open_record(file: Path) -> int:
+    try:
+        return os.open(file, os.O_RDWR)
+    except PermissionError:
+        return os.open(file, os.O_RDONLY)
 
 
 def _write_if_there(file: Path, text: str) -> None:

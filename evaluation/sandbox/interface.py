@@ -53,8 +53,8 @@ class Limits(Config):
     """What one candidate may use."""
 
     timeout_s: float = Field(5.0, gt=0)
-    """Seconds on the clock for all its calls together, start included. Lower is faster on endless loops, but fails
-    slow and correct code on a busy machine."""
+    """Seconds on the clock for all its calls together, the reading of its code included. Lower is faster on endless
+    loops, but fails slow and correct code on a busy machine."""
     memory_mb: int = Field(256, ge=64)
     """Memory of all its processes together, in MiB, and address space of each. The interpreter takes about 30 of it."""
     processes: int = Field(8, ge=1)

@@ -195,7 +195,7 @@ class Slot:
         self._errors.close()
         try:
             if self._group:
-                self._kill_left()
+                self._group.kill()
                 self._group.remove()
         finally:
             self._folder.rmdir()
@@ -205,14 +205,6 @@ class Slot:
         if self._group and processes != self._allowed:
             self._group.allow(processes)
             self._allowed = processes
-
-    def _kill_left(self) -> None:
-        assert self._group
-        for process in self._group.processes():
-            try:
-                os.kill(process, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
 
     def _set_up(self, root: bool, uid: int, gid: int, readable: Sequence[Shown]) -> None:
         """Tells the zygote what to become and waits until it is. Raises `IsolationUnavailable` where it cannot."""
@@ -387,6 +379,7 @@ def memory_file(content: bytes) -> int:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
 
 

@@ -4,6 +4,7 @@ import socket
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import structlog
 
@@ -14,25 +15,32 @@ from hone.errors import EvaluationError, IsolationUnavailable
 from hone.records import TestCase
 
 ENVIRONMENT = ("LC_CTYPE", "LD_LIBRARY_PATH", "PWD")  # what Python and bubblewrap set by themselves
+Isolation = Literal["namespaces", "bubblewrap"]
 log = structlog.get_logger()
 
 
 def open_sandbox(
-    limits: Limits, workers: int, *, readable: Sequence[Shown] = (), search_path: str | None = None
+    limits: Limits,
+    workers: int,
+    *,
+    readable: Sequence[Shown] = (),
+    isolation: Isolation | None = None,
+    search_path: str | None = None,
 ) -> Sandbox:
     """The strongest isolation that this machine allows, running `workers` candidates at a time, after it was proved.
 
-    Namespaces of our own, or else bubblewrap, looked for on `search_path` (default PATH); evidence says which. Close
-    it when done. `readable` is shown inside beside Python, which only namespaces of our own can. Raises
-    `IsolationUnavailable` where there is neither.
+    Namespaces of our own, or else bubblewrap, looked for on `search_path` (default PATH); evidence says which, and
+    `isolation` asks for one of them. Close it when done. `readable` is shown inside beside Python. Raises
+    `IsolationUnavailable` where there is none.
     """
-    try:
-        return proved(Namespaces(limits, workers, readable=readable))
-    except IsolationUnavailable as error:
-        if readable:
-            raise
-        log.warning("no namespaces of our own; trying bubblewrap", reason=str(error))
-    return proved(open_bubblewrap(limits, workers, search_path=search_path))
+    if isolation != "bubblewrap":
+        try:
+            return proved(Namespaces(limits, workers, readable=readable))
+        except IsolationUnavailable as error:
+            if isolation:
+                raise
+            log.warning("no namespaces of our own; trying bubblewrap", reason=str(error))
+    return proved(open_bubblewrap(limits, workers, readable=readable, search_path=search_path))
 
 
 PROBE = '''

@@ -1,45 +1,17 @@
-"""Runs inside the sandbox, as `python -I -S -B runner.py`: limits itself, then calls the candidate's function.
+"""Runs inside the sandbox: lowers the limits of its process, then calls the candidate's function.
 
-It reads the code and the arguments, never what is expected, and sends back plain JSON values; the verdict is
+It is given the code and the arguments, never what is expected, and sends back plain JSON values; the verdict is
 computed outside. Once the candidate runs, this process belongs to the candidate and is believed in nothing.
-It imports next to nothing, since every candidate pays for its start (the json module alone costs as much as Python).
+It imports next to nothing, since a candidate may pay for its start (the json module alone costs as much as Python).
 """
 
 import _json
-import marshal
-import os
 import resource
 import sys
-
-Order = tuple[str, str, list[list[object]], dict[str, int]]
 
 
 class NotPlain(Exception):
     """A value that JSON cannot carry."""
-
-
-def main() -> None:
-    order: Order = marshal.load(sys.stdin.buffer)
-    report = os.dup(1)
-    silence = os.open("/dev/null", os.O_RDWR)
-    for descriptor in range(3):
-        os.dup2(silence, descriptor)
-    source, entry_point, calls, limits = order
-    restrict(limits)
-    os.write(report, b"ready\n")
-    text = run(source, entry_point, calls).encode()
-    while text:
-        text = text[os.write(report, text) :]
-    os._exit(0)  # no clean-up that the candidate may have prepared
-
-
-def restrict(limits: dict[str, int]) -> None:
-    """Lowers every limit for good and, where this is root, becomes the nameless user whose processes are counted."""
-    lower_limits(limits)
-    if limits["uid"]:
-        os.setgroups([])
-        os.setresgid(limits["uid"], limits["uid"], limits["uid"])
-        os.setresuid(limits["uid"], limits["uid"], limits["uid"])  # its capabilities go with it
 
 
 def lower_limits(limits: dict[str, int]) -> None:
@@ -107,7 +79,3 @@ def describe(error: BaseException) -> str:
         return f"{type(error).__name__}: {str(error)[:250]}"
     except BaseException:
         return type(error).__name__
-
-
-if __name__ == "__main__":
-    main()

@@ -3,6 +3,7 @@
 What is not listed is refused with EPERM, as if by lack of rights. Some calls end the process at once instead: no honest
 answer to a programming task needs them, and the outcome says so. There are two filters, since installing a long one
 costs as much as a fork: the zygote takes the long one once, and each candidate adds a short one for what zygotes need.
+With bubblewrap there are two, since the first must let Python be started and the second need not.
 """
 
 import ctypes
@@ -47,6 +48,7 @@ clock_adjtime adjtimex fanotify_init lookup_dcookie syslog vhangup sethostname s
 
 OF_ZYGOTES = "unshare setns mount umount2"  # fatal for candidates too
 REFUSED_TO_CANDIDATES = "prctl seccomp capset pidfd_open"
+OF_BUBBLEWRAP = "execve setgroups setresgid setresuid"  # starts Python, and becomes the user that it stays
 TERMINAL_QUESTIONS = (0x5401, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
 
 
@@ -68,10 +70,32 @@ def compiled_filters() -> tuple[bytes, bytes]:
     return _compiled(_fill_long, REFUSE | errno.EPERM), _compiled(_fill_short, ALLOW)
 
 
+@cache
+def filters_with_bubblewrap() -> tuple[bytes, bytes]:
+    """The same for bubblewrap, which installs the first before it starts Python.
+
+    Raises `IsolationUnavailable` where libseccomp is missing.
+    """
+    return _compiled(_fill_for_bubblewrap, REFUSE | errno.EPERM), _compiled(_fill_after_bubblewrap, ALLOW)
+
+
 def _fill_long(rule: "_Rule") -> None:
-    for name in f"{ALLOWED} {OF_ZYGOTES} {REFUSED_TO_CANDIDATES}".split():
+    _fill(rule, allowed=f"{ALLOWED} {OF_ZYGOTES} {REFUSED_TO_CANDIDATES}", fatal=FATAL)
+
+
+def _fill_for_bubblewrap(rule: "_Rule") -> None:
+    _fill(rule, allowed=f"{ALLOWED} {OF_BUBBLEWRAP} {REFUSED_TO_CANDIDATES}", fatal=f"{FATAL} {OF_ZYGOTES}")
+
+
+def _fill_after_bubblewrap(rule: "_Rule") -> None:
+    for name in f"{OF_BUBBLEWRAP} {REFUSED_TO_CANDIDATES}".split():
+        rule(REFUSE | errno.EPERM, name)
+
+
+def _fill(rule: "_Rule", *, allowed: str, fatal: str) -> None:
+    for name in allowed.split():
         rule(ALLOW, name)
-    for name in FATAL.split():
+    for name in fatal.split():
         rule(KILL_PROCESS, name)
     for question in TERMINAL_QUESTIONS:
         rule(ALLOW, "ioctl", _Comparison(1, EQUAL, question, 0))

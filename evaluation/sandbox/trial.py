@@ -12,10 +12,12 @@ from pathlib import Path
 
 from evaluation.sandbox.attacks import ATTACKS, FORGERIES, attack_source
 from evaluation.sandbox.interface import Candidate, Check, Limits, Outcome, Sandbox
+from hone.errors import EvaluationError
 from hone.records import Record, TestCase
 
 TRIAL_LIMITS = Limits(timeout_s=2.0, memory_mb=128)  # several attacks use up all their time
 FORGED = Check(setup="", assertions="assert solve(20, 22) == 42\n")
+HONEST = Candidate(id="honest", source="def solve(a, b): return a + b\n", entry_point="solve", check=FORGED)
 
 
 class Trial(Record, frozen=True):
@@ -48,7 +50,15 @@ class Witnesses:
 
 
 def try_all(sandbox: Sandbox, *, progress: Callable[[int, int], None]) -> list[Trial]:
-    """Runs them all, several at a time, and looks at the witnesses after each."""
+    """Runs them all, several at a time, and looks at the witnesses after each.
+
+    Raises `EvaluationError` where not even a right answer passes: it would then mean nothing that no forgery does.
+    """
+    honest = sandbox.run([HONEST], on_done=lambda _: None)[0]
+    if honest.status != "pass":
+        raise EvaluationError(
+            f"`{sandbox.isolation}` does not let a right answer pass: {honest.status}, {honest.detail}"
+        )
     with _witnesses() as witnesses:
         candidates = [*_attacks(witnesses), *_forgeries()]
         done = 0

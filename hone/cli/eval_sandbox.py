@@ -1,7 +1,7 @@
 """`hone eval sandbox-check`: try the known attacks on this machine's sandbox."""
 
 from contextlib import closing
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,11 +12,15 @@ app = typer.Typer()
 
 @app.command()
 def sandbox_check(
+    isolation: Annotated[
+        Literal["namespaces", "bubblewrap"] | None,
+        typer.Option(help="Which isolation to try, in place of the strongest that there is."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the trials instead, for programs.")] = False,
 ) -> None:
     """Try every known attack and forged pass on the sandbox of this machine; exit code 1 if one is not contained.
 
-    Example: hone eval sandbox-check
+    Example: hone eval sandbox-check --isolation bubblewrap
     """
     import os
 
@@ -24,7 +28,7 @@ def sandbox_check(
     from evaluation.sandbox.trial import TRIAL_LIMITS, try_all
     from hone.records import to_json
 
-    with closing(open_sandbox(TRIAL_LIMITS, workers=os.cpu_count() or 1)) as sandbox:
+    with closing(open_sandbox(TRIAL_LIMITS, workers=os.cpu_count() or 1, isolation=isolation)) as sandbox:
         if as_json:
             trials = try_all(sandbox, progress=lambda _done, _total: None)
         else:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import get_args
 
 import peft
 import pytest
@@ -14,7 +15,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from evaluation.sandbox import Limits, Sandbox, open_sandbox
 from evaluation.sandbox.bubblewrap import open_bubblewrap
 from evaluation.sandbox.namespaces import Namespaces
-from evaluation.sandbox.probe import proved
+from evaluation.sandbox.probe import Isolation, proved
+from evaluation.sandbox.trial import TRIAL_LIMITS
 from hone.errors import IsolationUnavailable
 from hone.records import Example, Origin, TestCase
 
@@ -36,6 +38,13 @@ SANDBOX_LIMITS = Limits(timeout_s=3, memory_mb=128, output_kb=256)
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """Each isolation that there is, proved."""
     with _opened(lambda: proved(request.param(SANDBOX_LIMITS, 2))) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module", params=get_args(Isolation))
+def trial_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """Each isolation that there is, with the limits of a trial."""
+    with _opened(lambda: open_sandbox(TRIAL_LIMITS, workers=2, isolation=request.param)) as sandbox:
         yield sandbox
 
 

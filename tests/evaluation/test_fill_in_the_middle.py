@@ -105,8 +105,6 @@ def test_edit_similarity_lies_between_nothing_in_common_and_the_same():
 def test_a_task_with_tests_passes_by_them_and_not_by_its_letters(best_sandbox, tmp_path, check):
     task = TESTED
     if check:
-        if "bubblewrap" in best_sandbox.isolation:
-            pytest.skip("assertions run beside a candidate only in namespaces of our own")
         (tmp_path / "suite.jsonl").write_text(json.dumps(INFILLING))
         (task,) = load(tmp_path / "suite.jsonl").tasks
     texts = [task.middle, "    y = x + x\n", "    y = x\n", "    y = (\n"]

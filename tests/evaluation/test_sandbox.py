@@ -1,15 +1,11 @@
-"""What a sandbox says of honest candidates, and when it refuses to be opened."""
+"""What a sandbox says of honest candidates."""
 
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from evaluation.sandbox import Candidate, Limits, Outcome, Sandbox
-from evaluation.sandbox.bubblewrap import open_bubblewrap
-from evaluation.sandbox.probe import proved
+from evaluation.sandbox import Candidate, Outcome, Sandbox
 from evaluation.sandbox.verdict import judge, same
-from hone.errors import IsolationUnavailable
 from hone.records import Json, TestCase
 
 
@@ -124,35 +120,3 @@ def test_a_detail_is_one_printable_line_of_bounded_length():
     _, detail = judge(b'{"raised":"\\u001b[31mred\\n' + b"x" * 10_000 + b'"}', [])
     assert detail.isprintable()
     assert len(detail) <= 300
-
-
-def script(folder: Path, text: str) -> str:
-    program = folder / "bwrap"
-    program.write_text(f"#!/bin/sh\n{text}\n")
-    program.chmod(0o755)
-    return str(folder)
-
-
-def test_without_bubblewrap_it_refuses_and_names_the_command_that_installs_it(tmp_path):
-    with pytest.raises(IsolationUnavailable, match="sudo apt-get install --yes bubblewrap"):
-        proved(open_bubblewrap(Limits(), 1, search_path=str(tmp_path)))
-
-
-def test_a_bubblewrap_too_old_for_its_limits_is_refused(tmp_path):
-    with pytest.raises(IsolationUnavailable, match=r"version 0\.4\.1, older than 0\.8"):
-        proved(open_bubblewrap(Limits(), 1, search_path=script(tmp_path, "echo bubblewrap 0.4.1")))
-
-
-def test_a_bubblewrap_that_the_kernel_forbids_is_refused_with_its_words(tmp_path):
-    text = '[ "$1" = --version ] && exec echo bubblewrap 0.8.0\necho "bwrap: setting up uid map: denied"\nexit 1'
-    with pytest.raises(IsolationUnavailable, match="setting up uid map: denied"):
-        proved(open_bubblewrap(Limits(), 1, search_path=script(tmp_path, text)))
-
-
-def test_a_bubblewrap_that_does_not_isolate_is_refused(tmp_path):
-    # It runs what it is asked to, but right here.
-    from evaluation.sandbox.bubblewrap import RUNNER, base_python
-
-    text = f'[ "$1" = --version ] && exec echo bubblewrap 0.8.0\nexec {base_python()} -I -S -B {RUNNER}'
-    with pytest.raises(IsolationUnavailable, match="does not isolate on this machine"):
-        proved(open_bubblewrap(Limits(), 1, search_path=script(tmp_path, text)))

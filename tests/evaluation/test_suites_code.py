@@ -100,10 +100,10 @@ def test_tests_that_import_numpy_to_compare_run_without_it(tmp_path, best_sandbo
 
 
 @pytest.mark.skipif(not HUMANEVAL.exists() and os.environ.get("CI") != "true", reason=f"{HUMANEVAL} is not here")
-def test_humaneval_passes_by_its_own_solutions_and_not_by_empty_bodies(best_sandbox):
+def test_humaneval_passes_by_its_own_solutions_and_not_by_empty_bodies(sandbox):
     suite = read_code_suite(HUMANEVAL)
-    right = best_sandbox.run([task.candidate(task.solution) for task in suite.tasks], on_done=lambda _: None)
-    empty = best_sandbox.run([task.candidate(task.empty) for task in suite.tasks], on_done=lambda _: None)
+    right = sandbox.run([task.candidate(task.solution) for task in suite.tasks], on_done=lambda _: None)
+    empty = sandbox.run([task.candidate(task.empty) for task in suite.tasks], on_done=lambda _: None)
     assert [(outcome.id, outcome.detail) for outcome in right if outcome.status != "pass"] == []
     assert [outcome.id for outcome in empty if outcome.status == "pass"] == []
     assert len(right) == 164
