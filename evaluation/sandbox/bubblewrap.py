@@ -91,8 +91,7 @@ class Bubblewrap:
             lines = socket.socketpair()
             with lines[0], lines[1]:
                 for role, line in zip(roles(candidate), lines, strict=False):
-                    program = Program(self._order(role), bytearray(), bytearray())
-                    tree = Tree(self._options, command(), program, line, self._filter)
+                    tree = Tree(self._options, command(), self._order(role), line, self._filter)
                     ending.callback(tree.end, most_bytes)
                     trees.append(tree)
             run_trees(trees, self._limits.timeout_s, most_bytes)

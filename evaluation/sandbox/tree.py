@@ -14,9 +14,8 @@ import struct
 import subprocess
 import time
 from collections.abc import Sequence
-from typing import BinaryIO
 
-from evaluation.sandbox.namespaces import Program
+from evaluation.sandbox.namespaces import Program, memory_file
 from evaluation.sandbox.verdict import READY, one_line
 from hone.errors import EvaluationError
 
@@ -33,14 +32,15 @@ class Tree:
     """See the module. Once it was ended, its program says what came of it."""
 
     def __init__(
-        self, options: Sequence[str], command: Sequence[str], program: Program, line: socket.socket, calls: bytes
+        self, options: Sequence[str], command: Sequence[str], order: bytes, line: socket.socket, calls: bytes
     ) -> None:
         """Starts it, up to where the code that nobody has read would begin.
 
-        `options`: bubblewrap with its own; `command`: what it runs, which is given the numbers of four descriptors.
-        `line` leads to another tree. `calls`: a filter of system calls, or nothing. Raises `EvaluationError`.
+        `options`: bubblewrap with its own; `command`: what it runs, which is given the numbers of four descriptors,
+        the first of them to read `order` from. `line` leads to another tree. `calls`: a filter of system calls, or
+        nothing. Raises `EvaluationError`.
         """
-        self.program = program
+        self.program = Program()
         self.overfull = False
         self._child = self._first = -1  # its first process, once it is known, and a descriptor of that
         self._ours: list[int] = []
@@ -60,16 +60,17 @@ class Tree:
                 self._info, info = pipe()
                 self.ended, usage = pipe()  # can be read from once its program has ended
                 self._go, go = pipe(outwards=False)
-                order = theirs.enter_context(_memory_file(program.order)).fileno()
-                rules = theirs.enter_context(_memory_file(calls)).fileno()
+                told, rules = memory_file(order), memory_file(calls)
+                theirs.callback(os.close, told)
+                theirs.callback(os.close, rules)
                 argv = [*options, "--info-fd", str(info), *(["--seccomp", str(rules)] if calls else []), *command]
                 self._bubblewrap = subprocess.Popen(
-                    [*argv, str(order), str(report), str(line.fileno()), str(usage)],
+                    [*argv, str(told), str(report), str(line.fileno()), str(usage)],
                     env={},
                     stdin=go,
                     stdout=output,
                     stderr=output,
-                    pass_fds=[info, rules, order, report, line.fileno(), usage],
+                    pass_fds=[info, rules, told, report, line.fileno(), usage],
                     start_new_session=True,
                 )
             except OSError as error:
@@ -192,13 +193,6 @@ def _listen(trees: Sequence[Tree], awaited: Tree, deadline: float, most_bytes: i
         if any(tree.program.flooded or tree.overfills() for tree in trees):
             return True
     return False
-
-
-def _memory_file(content: bytes) -> BinaryIO:
-    file = os.fdopen(os.memfd_create("sandbox"), "wb+")
-    file.write(content)
-    file.seek(0)
-    return file
 
 
 def _read_to_end(descriptor: int, deadline: float) -> bytes:
