@@ -39,6 +39,10 @@ def problem(tmp_path: Path, text: str) -> str:
     return str(caught.value).replace(f"{tmp_path}/", "")
 
 
+class Named(Config):
+    parts: dict[str, Small]
+
+
 def test_a_right_file_becomes_a_frozen_value(tmp_path: Path) -> None:
     whole = load(tmp_path, "name: a\nparts:\n  - kind: large\n    weight: 2.5\n")
     assert whole.parts == (Large(kind="large", weight=2.5),)
@@ -52,6 +56,20 @@ def test_an_unknown_key_names_the_line_and_suggests_the_nearest(tmp_path: Path) 
 
 def test_an_unknown_key_far_from_all_lists_the_allowed_ones(tmp_path: Path) -> None:
     assert "allowed: mode, name, parts, rate" in problem(tmp_path, "name: a\nzzz: 1\n")
+
+
+def test_a_character_that_yaml_does_not_allow_is_said_in_one_line(tmp_path: Path) -> None:
+    found = problem(tmp_path, "name: a\x00b\n")
+    assert found.startswith("some.yaml")
+    assert "not valid YAML" in found
+    assert "\n" not in found
+
+
+def test_an_unknown_key_below_a_name_of_the_users_own_suggests_the_nearest(tmp_path: Path) -> None:
+    file = tmp_path / "some.yaml"
+    file.write_text("parts:\n  first:\n    kind: small\n    sise: 3\n")
+    with pytest.raises(ConfigError, match=r":4: `parts\.first\.sise`: unknown key; did you mean `size`\?"):
+        load_config(file, Named)
 
 
 def test_an_unknown_key_inside_a_tagged_list_is_found_on_its_line(tmp_path: Path) -> None:
