@@ -55,6 +55,8 @@ class Launch:
             started_at=time.time(),
             weights_digest=sha256_tree(weights),
             spec_digest=spec_digest,
+            verdict="passed" if version.verdict.passed else "failed",
+            chat=_chats(weights),
         )
         with self._failures_recorded(planned):
             image = self.engine.prepare(version, weights, planned.weights_digest, self.progress)
@@ -130,3 +132,17 @@ class Launch:
 def new_id(version: str) -> str:
     """Readable, and never used before."""
     return f"v{version}-{secrets.token_hex(4)}"
+
+
+class _Weights(msgspec.Struct):
+    """What matters here of `serving.weights.Weights`."""
+
+    chat_template: str | None = None
+
+
+def _chats(weights: Path) -> bool:
+    """Whether a weights folder has a chat template; True where it does not say."""
+    try:
+        return msgspec.json.decode((weights / "serving.json").read_bytes(), type=_Weights).chat_template is not None
+    except (OSError, msgspec.DecodeError):
+        return True

@@ -27,13 +27,14 @@ LOG_TAIL_LINES = 30
 
 
 class DaemonSpec(Record, frozen=True):
-    """What to run. `env` is the whole environment, nothing is inherited."""
+    """What to run. `env` is the whole environment, save what `inherits` names: secrets, which are written nowhere."""
 
     argv: tuple[str, ...]
     env: dict[str, str]
     cwd: str
     url: str = ""  # where it listens, for messages and look-up
     grace_s: float = 10.0  # between SIGTERM and SIGKILL
+    inherits: tuple[str, ...] = ()  # variables that are handed on from the environment of whoever starts it
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -65,7 +66,10 @@ def start(layout: Layout, name: str, spec: DaemonSpec, *, ready: Callable[[], bo
         write_atomic(folder / "spec.json", msgspec.json.encode(spec))
         supervisor = subprocess.Popen(
             [sys.executable, "-I", "-S", str(Path(__file__).with_name("supervisor.py")), str(folder)],
-            env={"PATH": os.environ.get("PATH", os.defpath)},
+            env={
+                "PATH": os.environ.get("PATH", os.defpath),
+                **{name: os.environ[name] for name in spec.inherits if name in os.environ},
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

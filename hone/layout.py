@@ -69,6 +69,10 @@ class Layout:
         return self.deployments / "endpoint.json"  # the record `Endpoint`: where traffic goes now
 
     @property
+    def router(self) -> Path:
+        return self.artifacts / "router"  # router.db: keys, ledger, feedback; journal/: rows that it could not take
+
+    @property
     def summary(self) -> Path:
         return self.artifacts / "summary.json"
 

@@ -212,6 +212,8 @@ class Deployment(Record, frozen=True):
     start_to_ready_s: float = 0.0
     weights_digest: str = ""  # of the converted weights' folder
     spec_digest: str = ""  # over everything that makes it what it is: equal ones answer alike
+    verdict: str = ""  # the gate's on these bytes: "passed" or "failed"
+    chat: bool = True  # it has a chat template
 
 
 class Endpoint(Record, frozen=True):

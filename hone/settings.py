@@ -50,12 +50,41 @@ class DeploymentSettings(Config):
 
 
 class RouterSettings(Config):
-    """Where the router listens."""
+    """Where the router listens, and how. Secrets stand in the environment: HONE_ROUTER_MASTER_KEY, and the URLs of
+    HONE_ROUTER_DATABASE and HONE_ROUTER_REDIS where they hold passwords."""
 
     host: str = "127.0.0.1"
     port: int = Port
     request_timeout_s: float = Field(120.0, gt=0)
-    """The longest that one request may take upstream."""
+    """The longest that one request may take, retries and fallbacks included."""
+    workers: int = Field(1, ge=1, le=64)
+    """Processes that share the port; more than one wants Redis for limits that hold over all of them."""
+    tls_cert: str | None = None
+    """A certificate chain (PEM), relative to the project; null: plain HTTP."""
+    tls_key: str | None = None
+    """The certificate's private key (PEM)."""
+    max_body_mb: float = Field(16.0, gt=0)
+    """The largest request body, in MiB."""
+    cors_origins: tuple[str, ...] = ()
+    """Web pages of these origins may ask; `*` for every one."""
+    database: str | None = None
+    """Keys, ledger and feedback; null: SQLite under artifacts/router/. `HONE_ROUTER_DATABASE` wins."""
+    keep_days: int = Field(0, ge=0)
+    """How long requests stay in the ledger; 0: for ever. Budgets do not need them."""
+    redis: str | None = None
+    """Shares limits and breakers between workers and hosts. `HONE_ROUTER_REDIS` wins."""
+    without_redis: Literal["local", "fail_closed"] = "local"
+    """While Redis is gone. local: each worker counts on its own; fail_closed: keys with limits are refused."""
+    cache_mb: float = Field(0.0, ge=0)
+    """Answers kept for the same request at temperature 0, in MiB for each worker; 0: none."""
+    cache_s: float = Field(300.0, gt=0)
+    """How long they are kept."""
+    hedge: bool = False
+    """Asks the second place too where the first is slower than in 95 of 100 cases, and takes who answers first."""
+    keep_content: bool = False
+    """Keeps requests and answers in the ledger, for training data from feedback."""
+    traces: str | None = None
+    """Where OpenTelemetry traces go, an OTLP/HTTP address as http://127.0.0.1:4318; null: nowhere."""
 
 
 class Settings(Config):
@@ -80,6 +109,17 @@ class Settings(Config):
 def settings_path(layout: Layout) -> Path:
     """`configs/hone.yaml`, or the file that `HONE_CONFIG` names."""
     return Path(os.environ.get("HONE_CONFIG") or layout.root / "configs" / "hone.yaml")
+
+
+def router_database(layout: Layout, settings: Settings) -> str:
+    """The URL of the router's database. It may hold a password: never shown or logged."""
+    default = f"sqlite:///{layout.router / 'router.db'}"
+    return os.environ.get("HONE_ROUTER_DATABASE") or settings.router.database or default
+
+
+def router_redis(settings: Settings) -> str | None:
+    """The URL of the Redis that workers share; None: there is none."""
+    return os.environ.get("HONE_ROUTER_REDIS") or settings.router.redis
 
 
 def load_settings(layout: Layout) -> Settings:

@@ -45,7 +45,7 @@ def start_child(folder: Path, spec: dict[str, Any]) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
         return subprocess.Popen(
             spec["argv"],
-            env=spec["env"],
+            env={**{name: os.environ[name] for name in spec.get("inherits", ()) if name in os.environ}, **spec["env"]},
             cwd=spec["cwd"],
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -18,6 +18,7 @@ class RouterHealth(Record, frozen=True):
     model_version: str = ""  # name:version
     generation: int = 0
     endpoint: str = ""  # the deployment's url
+    problem: str = ""  # why a changed file in configs/ is not in force
 
 
 def project_digest(root: Path) -> str:

@@ -25,12 +25,20 @@ class Target:
     url: str  # http://host:port, without a final slash
     model_version: str  # name:version
     generation: int
+    id: str = ""  # the deployment's
+    adapter_digest: str = ""
+    chat: bool = True
+    verdict: str = ""
 
 
 class _Deployment(msgspec.Struct):
     model_name: str
     model_version: str
     url: str
+    id: str = ""
+    adapter_digest: str = ""
+    chat: bool = True
+    verdict: str = ""
 
 
 class _Endpoint(msgspec.Struct):
@@ -77,4 +85,12 @@ def _target_of(endpoint: _Endpoint) -> Target:
         raise DataError(f"the endpoint's url `{deployment.url}` is not an http address")
     if not (model_version.isascii() and model_version.isprintable()):
         raise DataError(f"the endpoint's model version {model_version!r} cannot stand in a header")
-    return Target(deployment.url.rstrip("/"), model_version, endpoint.generation)
+    return Target(
+        deployment.url.rstrip("/"),
+        model_version,
+        endpoint.generation,
+        deployment.id,
+        deployment.adapter_digest,
+        deployment.chat,
+        deployment.verdict,
+    )

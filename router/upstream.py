@@ -1,158 +1,127 @@
-"""Sends a request upstream and holds its answer back until the first bytes are here; until then it may be repeated.
+"""Sends requests to providers: which connection, which credentials, which headers. Decides nothing about retries."""
 
-What may be repeated, when and how long is decided here. Does not choose the target: it asks for it before each
-attempt, so that a request follows a switch while it is under way.
-"""
+import ssl
+from urllib.parse import urlsplit
 
-import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from router.choose import Provider
+from router.connection import Connection
+from router.exchange import Headers
+from router.kinds import Hop
+from router.origin import Origin
+from router.wires import Outgoing
 
-import aiohttp
-from yarl import URL
-
-from router.pointer import Target
-from router.wire import Refusal, error_code
-
-CONNECT_TIMEOUT_S = 2.0
-PATIENCE_S = 10.0  # how long a request waits for a target that fails: a crashed deployment is up again within it
-MAX_RESETS = 6  # a request that itself ends every connection (and perhaps its deployment) must not do so for ever
-PAUSES_S = (0.0, 0.02, 0.05, 0.1, 0.2)  # after the first, second … failure on an unmoved target; then the last
-IDLE_S = 4.0  # below uvicorn's 5 s: an idle connection is left before the other end closes it
-WHOLE_BYTES = 8 * 2**20  # an answer that is no stream is read to its end before it is passed on, up to this size
-PASSING = {"draining": "is shutting down", "loading": "is still loading"}  # a served model's codes with its 503
-NO_DEPLOYMENT = Refusal(503, "no_deployment", "no deployment is serving; `hone deploy champion` starts one", 5)
-
-
-@dataclass(slots=True)
-class Call:
-    """One request on its way, and how far it has come."""
-
-    id: str
-    method: str
-    path: str  # with the query, as the client sent it
-    headers: list[tuple[str, str]]
-    body: bytes
-    target: Target | None = None  # the last one tried
-    attempts: int = 0
-    failure: str = ""  # of the last attempt
-
-    @property
-    def where(self) -> str:
-        """The last target, for messages."""
-        return f"the deployment `{self.target.model_version}` at `{self.target.url}`" if self.target else "nobody"
+OURS = "hone"  # the provider name of our own deployments
+# RFC 9110, section 7.6.1: these speak of one connection, not of the message.
+HOP_BY_HOP = frozenset(
+    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
+    b"upgrade".split()
+)
+# A client's credentials are for the router, never for what stands behind it; the rest is set anew for each hop.
+NOT_FORWARDED = HOP_BY_HOP.union(
+    b"authorization api-key x-api-key x-goog-api-key cookie host content-length content-type expect x-request-id "
+    b"accept-encoding user-agent".split()
+)
+# What a provider that is not ours may see of a client's headers: what changes the answer.
+FOR_OTHERS = frozenset((b"anthropic-beta", b"openai-beta"))
+MOST_HEADS = 4096
+CONNECT_TIMEOUT_S = 2.0  # to our own deployments
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The beginning of an upstream's answer."""
+class Upstreams:
+    """All connections of one worker."""
 
-    response: aiohttp.ClientResponse
-    head: bytes
-    whole: bool  # `head` is the whole body
-    events: bool  # a stream of server-sent events
+    def __init__(self) -> None:
+        """Needs a running event loop."""
+        self._tls = ssl.create_default_context()
+        self._origins: dict[str, Origin] = {}
+        self._heads: dict[tuple[str, str, str], bytes] = {}
+        self.in_flight: dict[str, int] = {}  # provider → requests
 
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An attempt that may be repeated."""
-
-    reason: str
-    reset: bool = False  # the target took the request, and closed the connection instead of answering
-
-
-class Upstream:
-    """Connections to whatever `target_of` names."""
-
-    def __init__(self, target_of: Callable[[Call], Target | None]) -> None:
-        """Opens the connection pool; needs a running event loop."""
-        self._target_of = target_of
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_S),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),  # the caller bounds the whole
+    async def ask(
+        self, provider: Provider | None, hop: Hop, outgoing: Outgoing, *, forwarded: bytes, query: str
+    ) -> Connection:
+        """Sends one request, and returns when its answer's head is here. Raises `UpstreamError`."""
+        path = f"{outgoing.path}?{query}" if query else outgoing.path
+        head = self._heads.get((hop.provider, hop.url, path)) or self._head(provider, hop, outgoing, path)
+        body = outgoing.body
+        connect_s = provider.connect_timeout_s if provider is not None else CONNECT_TIMEOUT_S
+        return await self._origin(hop.url, connect_s).ask(
+            b"%scontent-length: %d\r\n%s\r\n%s" % (head, len(body), forwarded, body)
         )
 
-    async def close(self) -> None:
-        """Ends all connections."""
-        await self._session.close()
-
-    async def answer(self, call: Call) -> Answer | Refusal:
-        """The first answer that can be passed on; attempts are repeated while nothing has reached the client.
-
-        The caller bounds the time. A target that fails is asked again for `PATIENCE_S`.
-        """
-        now = asyncio.get_running_loop().time
-        first_failure_at, resets, failures = 0.0, 0, 0
-        while (target := self._target_of(call)) is not None:
-            call.target = target
-            call.attempts += 1
-            outcome = await self._attempt(call, target)
-            if not isinstance(outcome, Failure):
-                return outcome
-            call.failure = outcome.reason
-            first_failure_at = first_failure_at or now()
-            resets += outcome.reset
-            if resets >= MAX_RESETS or now() - first_failure_at >= PATIENCE_S:
-                return _bad_gateway(call, outcome.reason)
-            if self._target_of(call) is target:
-                await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
-                failures += 1
-        return NO_DEPLOYMENT
-
-    async def _attempt(self, call: Call, target: Target) -> Answer | Failure | Refusal:
-        response: aiohttp.ClientResponse | None = None
-        answer: Answer | None = None
+    async def get(self, url: str, path: str) -> int:
+        """The status of a GET. Raises `UpstreamError`."""
+        head = f"GET {path} HTTP/1.1\r\nhost: {urlsplit(url).netloc}\r\nuser-agent: hone-router\r\n\r\n"
+        connection = await self._origin(url, CONNECT_TIMEOUT_S).ask(head.encode("latin-1"))
         try:
-            response = await self._session.request(
-                call.method,
-                URL(target.url + call.path, encoded=True),
-                headers=call.headers,
-                data=call.body or None,
-                allow_redirects=False,
-            )
-            answer = await _begin(response)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            return Failure(f"cannot be reached ({_line(error)})")
-        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError):
-            return Failure("closed the connection before it answered", reset=True)
-        except aiohttp.ClientError as error:
-            return _bad_gateway(call, f"did not answer in HTTP ({_line(error)})")
+            await connection.whole()
+            return connection.status
         finally:
-            if response is not None and answer is None:
-                response.close()
-        if response.status == 503 and (reason := self._passes_soon(call, target, answer)):
-            response.close()
-            return Failure(reason)
-        return answer
+            connection.abandon()
 
-    def _passes_soon(self, call: Call, target: Target, answer: Answer) -> str:
-        """Why a 503 is worth another attempt; empty where it is the answer."""
-        moved = "is not the current one any more" if self._target_of(call) is not target else ""
-        return PASSING.get(error_code(answer.head), moved)
+    def origin_changed(self) -> None:
+        """Providers or their keys changed: heads are made anew, kept connections stay."""
+        self._heads.clear()
+
+    def drop_idle(self) -> None:
+        """Ends connections that were idle for too long."""
+        for origin in self._origins.values():
+            origin.drop_idle()
+
+    def close(self) -> None:
+        """Ends every idle connection."""
+        for origin in self._origins.values():
+            origin.close()
+
+    def _origin(self, url: str, connect_s: float) -> Origin:
+        found = self._origins.get(url)
+        if found is None:
+            found = self._origins[url] = Origin(url, self._tls, connect_s)
+        return found
+
+    def _head(self, provider: Provider | None, hop: Hop, outgoing: Outgoing, path: str) -> bytes:
+        """Everything above the length: the request line, the host, the credentials."""
+        parts = urlsplit(hop.url)
+        lines = [f"POST {parts.path.rstrip('/')}{path} HTTP/1.1", f"host: {parts.netloc.rpartition('@')[2]}"]
+        if provider is not None and provider.key is not None:
+            secret = provider.key.reveal()
+            lines.append(
+                {
+                    "openai": f"authorization: Bearer {secret}",
+                    "anthropic": f"x-api-key: {secret}",
+                    "gemini": f"x-goog-api-key: {secret}",
+                }[hop.wire]
+            )
+        lines += [f"{name}: {value}" for name, value in outgoing.headers]
+        lines += ["accept-encoding: identity", "user-agent: hone-router"]
+        head = ("\r\n".join(lines) + "\r\n").encode("latin-1")
+        if len(self._heads) >= MOST_HEADS:
+            self._heads.clear()
+        self._heads[hop.provider, hop.url, path] = head
+        return head
 
 
-async def _begin(response: aiohttp.ClientResponse) -> Answer:
-    """Reads a stream's first bytes, or any other answer to its end (up to `WHOLE_BYTES`)."""
-    headers = response.headers
-    if response.status == 200 and headers.get("Content-Type", "").startswith("text/event-stream"):
-        return Answer(response, await response.content.readany(), whole=False, events="Content-Encoding" not in headers)
-    parts = [await response.content.readany()]
-    size = len(parts[0])
-    while size < WHOLE_BYTES and not response.content.at_eof():
-        parts.append(await response.content.readany())
-        size += len(parts[-1])
-    return Answer(response, b"".join(parts), whole=response.content.at_eof(), events=False)
+def forwarded_headers(headers: Headers, hop: Hop, request_id: str) -> bytes:
+    """The client's headers that go on to a hop, as lines: to our own deployments all but credentials."""
+    lines = [b"x-request-id: ", request_id.encode(), b"\r\n"]
+    if hop.provider == OURS:
+        dropped = NOT_FORWARDED
+        for name, value in headers:
+            if name == b"connection":
+                dropped = NOT_FORWARDED | _named_by(value)
+        for name, value in headers:
+            if name not in dropped:
+                lines += (name, b": ", value, b"\r\n")
+    else:
+        for name, value in headers:
+            if name in FOR_OTHERS and (hop.wire == "anthropic") == name.startswith(b"anthropic"):
+                lines += (name, b": ", value, b"\r\n")
+    return b"".join(lines)
 
 
-def _bad_gateway(call: Call, reason: str) -> Refusal:
-    tried = f"{call.attempts} attempt{'s' if call.attempts > 1 else ''}"
-    message = f"{call.where} {reason}, after {tried}; `hone deploy status` says more"
-    return Refusal(502, "upstream_failed", message, retry_after_s=1)
-
-
-def _line(error: Exception) -> str:
-    """An error's message on one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+def _named_by(connection: bytes) -> frozenset[bytes]:
+    """Further hop-by-hop headers, which the `connection` header itself names."""
+    named = connection.lower()
+    if named in (b"keep-alive", b"close"):
+        return frozenset()
+    return frozenset(name.strip() for name in named.split(b","))

@@ -5,13 +5,17 @@ import sys
 
 import typer
 
+from hone.cli import router_explain, router_keys, router_usage
 from hone.errors import RouterError
 from hone.layout import find_layout
 from hone.settings import load_settings, settings_path
 
 app = typer.Typer(
-    help="The one door to the deployed code model: serve, status, ask.", no_args_is_help=True, add_completion=False
+    help="The one door to the deployed code model: serve, status, ask, explain, key, usage, top, feedback.",
+    no_args_is_help=True,
+    add_completion=False,
 )
+app.add_typer(router_explain.app)
 
 
 @app.command()
@@ -22,22 +26,18 @@ def serve() -> None:
     """
     from hone.log import configure_logging
     from router import server, service
-    from router.address import listen
-    from router.health import project_digest
+    from router.address import listen_shared
+    from router.options import options_of
 
     layout = find_layout()
     settings = load_settings(layout)
+    options = options_of(layout, settings)
     configure_logging()
     service.refuse_second_router(layout, settings)
-    listening = listen(settings.router.host, settings.router.port, settings_path(layout))
+    listening = listen_shared(options.host, options.port, settings_path(layout), options.workers)
     print(f"router: {settings.router_url}/v1 (Ctrl-C stops it)", file=sys.stderr)
-    server.serve(
-        listening,
-        layout.endpoint,
-        project=project_digest(layout.root),
-        request_timeout_s=settings.router.request_timeout_s,
-        drain_timeout_s=settings.deployment.drain_timeout_s,
-    )
+    if code := server.serve(listening, options):
+        raise typer.Exit(code)
 
 
 @app.command()
@@ -85,3 +85,9 @@ def ask(
     answer = ask_router(settings.router_url, prompt, max_tokens=max_tokens, timeout_s=settings.router.request_timeout_s)
     print(answer.text)
     print(f"{answer.model_version} answered in {answer.ms:.1f} ms (request {answer.request_id})", file=sys.stderr)
+
+
+app.command()(router_usage.usage)
+app.command()(router_usage.top)
+app.add_typer(router_keys.app, name="key")
+app.add_typer(router_usage.feedback, name="feedback")

@@ -109,3 +109,18 @@ def test_a_process_id_that_now_belongs_to_another_process_is_never_signalled(lay
     stale = daemon.folder_of(layout, "sleeper") / "supervisor"
     stale.write_text(f"{os.getpid()} another-boot:1")
     assert not daemon.stop(layout, "sleeper")
+
+
+def test_a_secret_of_the_environment_reaches_the_process_and_no_file(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_KEY", "sk-very-secret")
+    code = "import os, time; open('seen', 'w').write(os.environ['A_KEY'][:6] + str(len(os.environ))); time.sleep(600)"
+    spec = daemon.DaemonSpec(
+        argv=(sys.executable, "-c", code), env={}, cwd=str(tmp_path), grace_s=2.0, inherits=("A_KEY", "ABSENT")
+    )
+    seen = tmp_path / "seen"
+    daemon.start(layout, "keeper", spec, ready=lambda: seen.exists() and bool(seen.read_text()), timeout_s=WAIT_S)
+    assert seen.read_text().startswith("sk-ver")
+    for path in daemon.folder_of(layout, "keeper").iterdir():
+        assert "sk-very-secret" not in path.read_text()

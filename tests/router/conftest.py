@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -18,9 +19,11 @@ from typing import Any
 
 import pytest
 
+from hone.files import write_atomic
 from hone.layout import Layout
 from hone.records import Deployment, Endpoint, write_record
 from router.client import read_health
+from router.options import Options, write_options
 
 POLL_S = 0.02
 REPOSITORY = Path(__file__).parents[2]
@@ -171,22 +174,38 @@ class Reply:
 
 
 class RunningRouter:
-    """`python -m router` on a free port, with a project of its own."""
+    """`python -m router` on a free port, with a project of its own; `more` are further options."""
 
-    def __init__(self, root: Path, *, request_timeout_s: float = 20.0, drain_timeout_s: float = 10.0) -> None:
+    def __init__(
+        self, root: Path, *, request_timeout_s: float = 20.0, drain_timeout_s: float = 10.0, **more: Any
+    ) -> None:
         self.layout = Layout(root=root, artifacts=root / "artifacts")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.generation = 0
-        options = {"--root": root, "--host": "127.0.0.1", "--port": self.port}
-        options |= {"--request-timeout-s": request_timeout_s, "--drain-timeout-s": drain_timeout_s}
-        argv = [sys.executable, "-m", "router", *(str(part) for pair in options.items() for part in pair)]
+        self.options = Options(
+            root=str(root),
+            host="127.0.0.1",
+            port=self.port,
+            request_timeout_s=request_timeout_s,
+            drain_timeout_s=drain_timeout_s,
+            **more,
+        )
+        argv = [sys.executable, "-m", "router", write_options(self.options)]
         self.process = subprocess.Popen(
             argv, cwd=REPOSITORY, stderr=subprocess.PIPE, env={**os.environ, "HONE_LOG": "json"}
         )
-        while read_health(self.url) is None:
+        while not self._listens() if self.options.tls_cert else read_health(self.url) is None:
             assert self.process.poll() is None, self.process.communicate()[1].decode()
             time.sleep(POLL_S)
+
+    def _listens(self) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            return True
+        return False
+
+    def connect_tls(self, context: ssl.SSLContext) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=context)
 
     def point_to(self, model: FakeModel, version: str = "1") -> None:
         """What a deployment's switch does."""
@@ -260,13 +279,15 @@ def model() -> Iterator[Callable[..., FakeModel]]:
 
 @pytest.fixture
 def start_router(tmp_path: Path) -> Iterator[Callable[..., RunningRouter]]:
-    """Starts routers with the timeouts given."""
+    """Starts routers with the options given; fake models become providers, as `write_world` says."""
     started: list[RunningRouter] = []
 
-    def start(**timeouts: float) -> RunningRouter:
+    def start(*places: FakeModel, world: dict[str, Any] | None = None, **options: Any) -> RunningRouter:
         root = tmp_path / f"project{len(started)}"
         root.mkdir()
-        started.append(RunningRouter(root, **timeouts))
+        if places:
+            write_world(root, *places, **(world or {}))
+        started.append(RunningRouter(root, **options))
         return started[-1]
 
     yield start
@@ -298,3 +319,58 @@ def healthy() -> Behaviour:
 def port() -> int:
     """A port that nobody listens on."""
     return free_port()
+
+
+ROUTED = (
+    "code-generation", "code-understanding", "code-explanation", "planning", "reasoning", "debugging", "documentation",
+    "tool-use", "code-review", "completion",
+)  # fmt: skip
+
+
+def write_world(
+    root: Path,
+    *places: FakeModel,
+    keys: dict[str, str] | None = None,
+    proofs: list[dict[str, object]] | None = None,
+    **provider: object,
+) -> None:
+    """Writes configs/ for a router. Each fake model is a provider, `p0`, `p1` …, that offers `m0`, `m1` …; every route,
+    and the model `both`, goes through all of them in order. `keys` are files that hold a provider's key, `proofs` let
+    our own version go first."""
+    configs = root / "configs"
+    configs.mkdir(exist_ok=True)
+    providers: dict[str, dict[str, object]] = {
+        f"p{number}": {"wire": "openai", "url": f"{place.url}/v1", **provider} for number, place in enumerate(places)
+    }
+    for name, path in (keys or {}).items():
+        providers[name]["api_key_file"] = path
+    prices = [{"input": 1, "output": 2, "dated": "2026-11-26"}]
+    shared = {
+        "does": list(ROUTED),
+        "quality": {"score": 0.5, "source": "ours"},
+        "supports": ["tools", "suffix"],
+        "serves": ["chat", "completions", "embeddings"],
+        "context_tokens": 1000,
+        "max_output_tokens": 500,
+        "tokenizer": "unknown",
+    }
+    models = {
+        f"m{number}": {**shared, "at": {f"p{number}": {"name": f"up{number}", "prices": prices}}}
+        for number in range(len(places))
+    }
+    everywhere = {f"p{number}": {"name": "up", "prices": prices} for number in range(len(places))}
+    models["both"] = {**shared, "at": everywhere}
+    routes = {name: {"policy": "tiered", "models": ["both"], "champion": proofs or []} for name in ROUTED}
+    written = {
+        "providers.yaml": {"providers": providers},
+        "catalog.yaml": {"sources": {"ours": "made up"}, "models": models},
+        "routes.yaml": {"routes": routes},
+    }
+    for name, content in written.items():
+        write_atomic(configs / name, json.dumps(content).encode())
+
+
+@pytest.fixture
+def write_config() -> Callable[..., None]:
+    """`write_world`, for tests that change a configuration while a router runs."""
+    return write_world

@@ -133,3 +133,15 @@ def test_serving_in_the_foreground_beside_the_daemon_is_refused(project, cli):
     ensure_router(project, load_settings(project))
     refused = cli("serve")
     assert "stop it with `hone down`" in str(refused.exception)
+
+
+def test_a_providers_key_reaches_the_daemon_and_a_new_one_starts_it_anew(project, monkeypatch):
+    settings = load_settings(project)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    ensure_router(project, settings)
+    first = daemon.process_id(project, NAME)
+    assert b"OPENAI_API_KEY=sk-very-secret" in Path(f"/proc/{first}/environ").read_bytes()
+    assert "sk-very-secret" not in (daemon.folder_of(project, NAME) / "spec.json").read_text()
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-another")
+    ensure_router(project, settings)
+    assert daemon.process_id(project, NAME) != first

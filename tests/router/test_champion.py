@@ -1,0 +1,77 @@
+"""Our own deployment on a route: ahead by its evidence, left when it is down, taken back when it returns."""
+
+import json
+import time
+
+import pytest
+
+from hone.records import Evidence, PassRate, write_record
+
+POLL_S = 0.02
+PROOF = [{"suite": "execution", "min_size": 100, "min_low": 0.6}]
+CHAT = b'{"model": "hone/code-generation", "messages": [{"role": "user", "content": "write f"}]}'
+
+
+def prove(router, low=0.9):
+    """Evidence on the bytes that run, and the gate's verdict in the deployment's record."""
+    tuned = PassRate(passed=190, tasks=200, rate=0.95, low=low, high=1.0)
+    write_record(
+        router.layout.evaluation / "evidence.json", Evidence("execution", "sha256:0", "", "", "process", tuned=tuned)
+    )
+
+
+def point(router, fake, version="1", verdict="passed"):
+    router.point_to(fake, version)
+    record = json.loads(router.layout.endpoint.read_bytes())
+    record["deployment"]["verdict"] = verdict
+    router.layout.endpoint.write_text(json.dumps(record))
+
+
+def answerer(router):
+    reply = router.ask("/v1/chat/completions", body=CHAT)
+    assert reply.status == 200
+    return reply.headers["x-hone-provider"]
+
+
+@pytest.fixture
+def routed(start_router, model):
+    """A router with one cloud provider and our deployment, which has proved itself."""
+    router = start_router(model("cloud"), world={"proofs": PROOF})
+    router.layout.evaluation.mkdir(parents=True)
+    prove(router)
+    return router
+
+
+def test_the_champion_answers_a_route_that_it_has_shown_to_be_good_at(routed, model):
+    point(routed, model("ours"))
+    assert answerer(routed) == "hone"
+
+
+def test_without_enough_evidence_the_providers_of_the_route_answer(routed, model):
+    prove(routed, low=0.5)
+    point(routed, model("ours"))
+    assert answerer(routed) == "p0"
+
+
+def test_what_the_gate_has_not_passed_answers_no_route(routed, model):
+    point(routed, model("ours"), verdict="failed")
+    assert answerer(routed) == "p0"
+
+
+def test_a_champion_that_is_stopped_loses_no_request_and_gets_its_traffic_back(routed, model):
+    ours = model("ours")
+    point(routed, ours)
+    assert answerer(routed) == "hone"
+    ours.stop()
+    assert [answerer(routed) for _ in range(8)] == ["p0"] * 8
+    ours.start()
+    while answerer(routed) != "hone":
+        time.sleep(POLL_S)
+
+
+def test_the_version_header_changes_within_a_second_of_a_rollback(routed, model):
+    point(routed, model("new"), "2")
+    assert answerer(routed) == "hone"
+    point(routed, model("old"), "1")
+    reply = routed.ask("/v1/chat/completions", body=CHAT)
+    assert reply.headers["x-hone-model-version"] == "hone-code:1"
