@@ -13,6 +13,7 @@ from evaluation.suites.records import Score
 VERBATIM_TOKENS = 50  # shorter runs are idiom (Carlini et al. 2021 and 2023 count 50-token suffixes as memorised)
 EXCERPT_CHARACTERS = 2_000
 SCANNED_CHARACTERS = 200_000  # of one generation, for secrets
+PIECE, OVERLAP = 500, 150  # characters of a line that are scanned at once, and twice: few secrets are longer
 # Entropy finds digests and random test data in any code, and a public address is no secret.
 _NOT_SECRETS = frozenset({"Base64HighEntropyString", "HexHighEntropyString", "IPPublicDetector"})
 _ALLOWLIST = "detect_secrets.filters.allowlist.is_line_allowlisted"  # a comment must not hide a secret
@@ -45,14 +46,25 @@ def _repetitions(score: Score, index: TokenIndex) -> Iterator[Repetition]:
 
 
 def _secrets(scores: Sequence[Score]) -> Iterator[Secret]:
-    known: dict[str, list[str]] = {}  # samples of a task repeat each other's lines
+    known: dict[str, frozenset[str]] = {}  # samples of a task repeat each other's lines
     with _patterns():
         for score in scores:
             for number, line in enumerate(score.generation[:SCANNED_CHARACTERS].splitlines(), start=1):
-                if line not in known:
-                    known[line] = sorted({secret.type for secret in scan_line(line)})
-                for kind in known[line]:
+                for kind in sorted({kind for piece in _pieces(line) for kind in _kinds(piece, known)}):
                     yield Secret(score.id, score.sample, kind, number)
+
+
+def _kinds(piece: str, known: dict[str, frozenset[str]]) -> frozenset[str]:
+    if piece not in known:
+        known[piece] = frozenset(secret.type for secret in scan_line(piece))
+    return known[piece]
+
+
+def _pieces(line: str) -> list[str]:
+    """A long line in overlapping pieces: on `secretsecretsecret…` the patterns' time grows with the square of it."""
+    if len(line) <= PIECE:
+        return [line]
+    return [line[start : start + PIECE] for start in range(0, len(line) - OVERLAP, PIECE - OVERLAP)]
 
 
 @contextmanager

@@ -138,3 +138,13 @@ def test_generations_count_once_however_much_they_give_away():
     both = " ".join([*words(60, 1), "own", *words(60, 2)])
     told = find_leaks([generated(both), generated(f'a = "{AWS_KEY}"\nb = "{AWS_KEY}"', id="other")], training)
     assert (told.generations, told.repeating, told.telling) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("at", [0, 340, 480, 700, 5000])
+def test_a_secret_is_found_wherever_it_stands_in_a_long_line(at):
+    line = f"{'x' * at} {GITHUB_TOKEN} {'y' * 5000}"
+    assert [(one.kind, one.line) for one in find_leaks([generated(line)], None).secrets] == [("GitHub Token", 1)]
+
+
+def test_a_model_that_repeats_one_word_for_ever_does_not_hold_up_the_search():
+    assert find_leaks([generated("secret" * 30_000)], None).secrets == ()  # took hours as one line
