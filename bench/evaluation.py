@@ -29,6 +29,7 @@ from evaluation.suites.bfcl_rows import WrongRows, load
 from evaluation.suites.bfcl_targets import score_offline
 from evaluation.suites.records import Score
 from hone.config import load_config
+from hone.errors import IsolationUnavailable
 from hone.layout import Layout, find_layout
 from hone.records import TestCase
 from pipelines.repository import PROOFS, RepositoryRequest, run_repository
@@ -64,6 +65,7 @@ def measure(layout: Layout, benchmarks: Path) -> Iterator[Row]:
         say(f"isolation: {sandbox.isolation}")
         yield from verdicts(sandbox, tasks)
         yield from against_peers(layout, sandbox, tasks, data)
+    yield from fallback(tasks)
     yield one_core(tasks)
     yield attacks()
     yield hanging()
@@ -72,19 +74,29 @@ def measure(layout: Layout, benchmarks: Path) -> Iterator[Row]:
     yield from repository(layout)
 
 
-def verdicts(sandbox: Sandbox, tasks: list[Task]) -> Iterator[Row]:
+def fallback(tasks: list[Task]) -> Iterator[Row]:
+    """The same verdicts where there are no namespaces of our own."""
+    try:
+        sandbox = open_sandbox(Limits(), workers=os.cpu_count() or 1, isolation="bubblewrap")
+    except IsolationUnavailable as error:
+        yield unmeasured("HumanEval with bubblewrap", f"of {len(tasks)}", f"≥ {len(tasks)}", str(error))
+        return
+    yield from verdicts(sandbox, tasks, suite="HumanEval with bubblewrap")
+
+
+def verdicts(sandbox: Sandbox, tasks: list[Task], *, suite: str = "HumanEval") -> Iterator[Row]:
     """Right solutions, none, and forged ones."""
     right = _passes(sandbox, [task.candidate(task.prompt + task.canonical) for task in tasks])
-    yield measured("HumanEval: canonical solutions that pass", right, f"of {len(tasks)}", f"≥ {len(tasks)}")
+    yield measured(f"{suite}: canonical solutions that pass", right, f"of {len(tasks)}", f"≥ {len(tasks)}")
     empty = _passes(sandbox, [task.candidate(f"{task.prompt}\n    pass\n") for task in tasks])
-    yield measured("HumanEval: empty bodies that pass", empty, f"of {len(tasks)}", "≤ 0")
+    yield measured(f"{suite}: empty bodies that pass", empty, f"of {len(tasks)}", "≤ 0")
     forged = {
         name: _passes(sandbox, [task.candidate(source.replace("NAME", task.name)) for task in tasks])
         for name, source in FORGERIES.items()
     }
     say(f"forged passes: {forged}")
     total = len(tasks) * len(forged)
-    yield measured(f"HumanEval: {len(forged)} kinds of forged pass", sum(forged.values()), f"of {total:,}", "≤ 0")
+    yield measured(f"{suite}: {len(forged)} kinds of forged pass", sum(forged.values()), f"of {total:,}", "≤ 0")
 
 
 def against_peers(layout: Layout, sandbox: Sandbox, tasks: list[Task], data: Path) -> Iterator[Row]:

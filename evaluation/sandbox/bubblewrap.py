@@ -18,6 +18,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import structlog
+
 from evaluation.sandbox.host import base_python, is_real_root, output_of, shared_libraries
 from evaluation.sandbox.interface import Candidate, Limits, OnDone, Outcome, Shown
 from evaluation.sandbox.namespaces import Program, finding
@@ -33,6 +35,7 @@ OLDEST = (0, 8)  # the first with both --size for tmpfs and --disable-userns
 OPEN_FILES = 64
 OWN = Path(__file__).parent
 RUN_INSIDE = ("enclosed.py", "runner.py", "program.py", "wire.py", "kernel.py")
+log = structlog.get_logger()
 PYTHON, PROGRAMS = Path("/python"), Path("/sandbox")  # where they lie inside
 
 Role = tuple[str | list[list[Json]], ...]  # its name, and the arguments of the function that it calls
@@ -72,7 +75,8 @@ class Bubblewrap:
         self._options = [program, *namespaces(self._root), *mounts(limits.scratch_mb, readable)]
         try:
             self._filter, self._own_filter = filters_with_bubblewrap()
-        except IsolationUnavailable:
+        except IsolationUnavailable as error:
+            log.warning("system calls will not be filtered", reason=str(error))
             self._filter = self._own_filter = b""
         self.isolation = describe_isolation(version, self._root, filtered=bool(self._filter))
 
