@@ -28,8 +28,9 @@ from router.money.keys import Key
 from router.service import inherited_names
 
 HERE = Path(__file__).parent
-LITELLM = "1.108.14"  # 1.109 and later ask for a package that is on no index; 1.107.0 was compromised
+LITELLM = "1.106.12"  # the last one before 1.107.0, which was compromised
 PORTKEY = "1.15.2"
+HONE = "Hone"
 PROVIDER, PROVIDER_KEY = "deepseek", "DEEPSEEK_API_KEY"  # whose address becomes the upstream's
 ANSWER, LAST_EVENT = "def add", "[DONE]"  # what a whole answer, and a whole stream, of the upstream holds
 POLL_S = 0.005
@@ -203,7 +204,7 @@ def hone(root: Path, token: str, cores: Cores) -> Iterator[Gateway]:
     with Service(argv, cores.gateway, root / "router.log", env) as service:
         service.wait_for(port, "/health/ready")
         took = time.monotonic() - started
-        gateway = Gateway("Hone", service, port, "hone/auto", {"authorization": f"Bearer {token}"}, took)
+        gateway = Gateway(HONE, service, port, "hone/auto", {"authorization": f"Bearer {token}"}, took)
         told = _ask_once(gateway)
         if told.get("x-hone-provider") != PROVIDER or float(told.get("x-hone-cost-usd", 0)) <= 0:
             raise HoneError(f"the router did not send the request where the bench meant it to: {told}")

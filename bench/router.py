@@ -19,11 +19,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench import gateways
-from bench.gateways import ANSWER, LAST_EVENT, Cores, Gateway
+from bench.gateways import ANSWER, HONE, LAST_EVENT, Cores, Gateway
 from bench.report import Row, measured, show, unmeasured, write_report
 from hone.errors import HoneError
 from hone.files import locked
@@ -52,15 +52,16 @@ class Load:
 
 @dataclass(frozen=True)
 class Bench:
-    """One run. `sent` and `failures` count what the router was asked and did not answer whole."""
+    """One run. `asked` is every load that the router was under; `elsewhere` that of another project's."""
 
     folder: Path
     cores: Cores
     slice_s: float  # of one side's turn
     minutes: float
     peers: Path | None
-    sent: list[int] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
+    starts: int = STARTS
+    asked: list[Load] = field(default_factory=list)
+    elsewhere: list[Load] = field(default_factory=list)
 
     @contextlib.contextmanager
     def asking(
@@ -93,15 +94,9 @@ class Bench:
             load = ended()
         if not load.answered:
             raise HoneError(f"{gateway.name} answered nothing whole: {load.problem}")
-        if gateway.name == "Hone":
-            self.count(load)
-        return Load(**{**vars(load), "cpu_s": gateway.service.cpu_s - before})
-
-    def count(self, load: Load) -> None:
-        """Adds what the router was asked."""
-        self.sent.append(load.answered + load.failed)
-        if load.failed:
-            self.failures.append(load.problem)
+        if gateway.name == HONE:
+            self.asked.append(load)
+        return replace(load, cpu_s=gateway.service.cpu_s - before)
 
 
 def measure(layout: Layout, bench: Bench) -> Iterator[Row]:
@@ -114,10 +109,11 @@ def measure(layout: Layout, bench: Bench) -> Iterator[Row]:
         token = gateways.write_project(root, layout.root / "configs", port)
         yield from cold_starts(bench, root, token)
         with gateways.hone(root, token, bench.cores) as router:
-            bench.sent.append(1)
             yield from added(bench, router, port)
             yield from throughput(bench, router, port)
-            yield streams(bench, router, "at once", "≤ 0.6")
+            yield measured(
+                f"CPU per 50-chunk stream, {CLIENTS} clients", stream_ms(bench, router, "at once"), "ms", "≤ 0.6"
+            )
             yield slow_streams(bench, layout)
             yield from memory(bench, router)
         yield from accounts(bench, root)
@@ -127,12 +123,11 @@ def measure(layout: Layout, bench: Bench) -> Iterator[Row]:
 def cold_starts(bench: Bench, root: Path, token: str) -> Iterator[Row]:
     """From the start of `hone router serve` to the first 200 of /health/ready."""
     took: list[float] = []
-    for _ in range(STARTS):
+    for _ in range(bench.starts):
         with gateways.hone(root, token, bench.cores) as router:
-            bench.sent.append(1)
             took.append(router.ready_s)
     say("ready after " + ", ".join(f"{seconds:.2f} s" for seconds in took))
-    yield measured(f"cold start to ready, median of {STARTS}", statistics.median(took), "s", "≤ 1.5")
+    yield measured(f"cold start to ready, median of {bench.starts}", statistics.median(took), "s", "≤ 1.5")
 
 
 def added(bench: Bench, router: Gateway, port: int) -> Iterator[Row]:
@@ -180,7 +175,7 @@ def throughput(bench: Bench, router: Gateway, port: int) -> Iterator[Row]:
 
 def throughput_rows(loads: dict[str, list[Load]], missing: dict[str, str]) -> Iterator[Row]:
     """Medians of the turns; `missing` says why a peer has none."""
-    ours = loads["Hone"]
+    ours = loads[HONE]
     speed, cpu_ms = statistics.median(map(a_second, ours)), statistics.median(map(cpu_ms_each, ours))
     name = f"requests per second on one core, {CLIENTS} clients"
     yield measured(name, speed, "requests/s", "≥ 4000")
@@ -201,26 +196,23 @@ def throughput_rows(loads: dict[str, list[Load]], missing: dict[str, str]) -> It
     yield measured("for comparison: the router's share of its core meanwhile", share, "", "")
 
 
-def streams(bench: Bench, router: Gateway, manner: str, goal: str) -> Row:
-    """CPU of one stream of 50 chunks."""
-    bench.ask(router, stream=True)
+def stream_ms(bench: Bench, router: Gateway, manner: str) -> float:
+    """CPU of one stream of 50 chunks, median of the turns."""
+    bench.ask(router, stream=True)  # warms it up
     each = [cpu_ms_each(bench.ask(router, stream=True)) for _ in range(TURNS)]
     say(f"CPU per stream, its events {manner}: " + ", ".join(f"{ms:.3f} ms" for ms in each))
-    return measured(
-        f"CPU per 50-chunk stream, its events {manner}, {CLIENTS} clients", statistics.median(each), "ms", goal
-    )
+    return statistics.median(each)
 
 
 def slow_streams(bench: Bench, layout: Layout) -> Row:
     """The same before an upstream that sends event by event: each is read and passed on by itself."""
-    root = bench.folder / "slow"
+    root, own = bench.folder / "slow", replace(bench, asked=bench.elsewhere)
+    manner = f"{GAP_US // 1000} ms apart"
     with gateways.upstream(bench.folder, bench.cores, gap_us=GAP_US) as port:
         token = gateways.write_project(root, layout.root / "configs", port)
         with gateways.hone(root, token, bench.cores) as router:
-            before = list(bench.sent)
-            row = streams(bench, router, f"{GAP_US // 1000} ms apart", "")
-            bench.sent[:] = before  # another project's ledger has these
-            return row
+            taken_ms = stream_ms(own, router, manner)
+    return measured(f"for comparison: the same with events {manner}, each passed on alone", taken_ms, "ms", "")
 
 
 def memory(bench: Bench, router: Gateway) -> Iterator[Row]:
@@ -239,8 +231,7 @@ def memory(bench: Bench, router: Gateway) -> Iterator[Row]:
                 told = int(now // 60)
                 say(f"{told} min: {seen[-1][1]:.1f} MB")
             time.sleep(min(0.5, seconds / 20))
-        for load in (ended(), streams_ended()):
-            bench.count(load)
+        bench.asked.extend((ended(), streams_ended()))
     seen.append((seconds, router.service.memory_mb))
     yield from memory_rows(seen, bench.minutes)
 
@@ -254,12 +245,18 @@ def memory_rows(seen: list[tuple[float, float]], minutes: float) -> Iterator[Row
 
 
 def accounts(bench: Bench, root: Path) -> Iterator[Row]:
-    """Every request of the run was answered whole, and stands in the ledger after the router's end."""
-    total = sum(bench.sent)
+    """What the router failed, and whether all that it was asked stands in its ledger after its end."""
     with contextlib.closing(sqlite3.connect(root / "artifacts" / "router" / "router.db")) as database:
-        written = database.execute("SELECT count(*) FROM requests").fetchone()[0]
-    why = f" ({bench.failures[0]})" if bench.failures else ""
-    yield measured(f"loads in which the router failed a request{why}", len(bench.failures), f"of {total:,}", "≤ 0")
+        written: int = database.execute("SELECT count(*) FROM requests").fetchone()[0]
+    yield from accounts_rows(bench.asked, bench.elsewhere, written - bench.starts - 1)  # each start is tried
+
+
+def accounts_rows(asked: list[Load], elsewhere: list[Load], written: int) -> Iterator[Row]:
+    """`written` is the ledger's count of `asked`."""
+    total, more = (sum(load.answered + load.failed for load in loads) for loads in (asked, elsewhere))
+    bad = [load for load in (*asked, *elsewhere) if load.failed]
+    name = "requests that the router did not answer whole" + (f" ({bad[0].problem})" if bad else "")
+    yield measured(name, sum(load.failed for load in bad), f"of {total + more:,}", "≤ 0")
     yield measured("requests that are not in the ledger after SIGTERM", total - written, f"of {total:,}", "≤ 0")
 
 
@@ -287,6 +284,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10.0, help="at full load, for memory (default: 10)")
     parser.add_argument("--seconds", type=float, default=5.0, help=argparse.SUPPRESS)  # of one turn, for tests
+    parser.add_argument("--starts", type=int, default=STARTS, help=argparse.SUPPRESS)
     parser.add_argument("--without-peers", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # as Ctrl-C: what was started is ended
@@ -297,7 +295,7 @@ def main() -> int:
             locked(layout.bench / ".lock-router", what="`make bench-router`"),
             tempfile.TemporaryDirectory(prefix="router-", dir=layout.bench) as folder,
         ):
-            bench = Bench(Path(folder), Cores.of_this_machine(), given.seconds, given.minutes, peers)
+            bench = Bench(Path(folder), Cores.of_this_machine(), given.seconds, given.minutes, peers, given.starts)
             rows = list(measure(layout, bench))
         write_report(layout, "router", rows)
     except HoneError as error:
