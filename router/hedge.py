@@ -21,7 +21,10 @@ class Tails:
 
     def add(self, key: HopKey, *, streams: bool, seconds: float) -> None:
         """One answer's."""
-        self._times.setdefault((key, streams), deque(maxlen=REMEMBERED)).append(seconds)
+        times = self._times.get((key, streams))
+        if times is None:  # `setdefault` would make a deque for every request
+            times = self._times[key, streams] = deque(maxlen=REMEMBERED)
+        times.append(seconds)
 
     def slow_after_s(self, key: HopKey, *, streams: bool) -> float | None:
         """How long 95 of 100 answers take at most; None where too little is known."""

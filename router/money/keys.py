@@ -43,7 +43,8 @@ class Key(Record, frozen=True):
     @property
     def limited(self) -> bool:
         """Whether it has any limit that must be counted."""
-        return any(limit is not None for limit in (self.rpm, self.tpm, self.concurrent, self.day_usd, self.month_usd))
+        unlimited = self.rpm is None and self.tpm is None and self.concurrent is None
+        return not (unlimited and self.day_usd is None and self.month_usd is None)
 
 
 OPEN = Key(id="", name="")
