@@ -124,6 +124,7 @@ class OwnDeployments:
             aliases=frozenset(aliases),
             measured=(measured,) if measured is not None else (),
             chat=deployment.chat,
+            gated=deployment.verdict == "passed",
         )
 
 

@@ -27,9 +27,10 @@ def own_of(
             wire="openai",
             url=f"{deployment.url}/v1",
             model_version=name,
-            verdict=("passed" if verdict.passed else "failed") if verdict is not None and bound else "",
+            verdict=("passed" if verdict.passed else "failed") if verdict is not None and bound else deployment.verdict,
             generation=endpoint.generation,
         ),
         aliases=aliases,
         measured=(measured,) if measured else (),
+        gated=deployment.verdict == "passed",
     )

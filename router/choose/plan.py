@@ -158,6 +158,8 @@ def _unproved(own: Own, route: Route) -> tuple[Cause, str] | None:
         return "verdict", _verdict(own)
     if not route.proofs:
         return "evidence", f"no proof lets our own version go first on {route.capability}"
+    if own.gated and not own.measured:
+        return None  # an earlier version, say, whose evidence a later one's has replaced
     shown = {measured.suite: measured for measured in own.measured}
     failures = []
     for proof in route.proofs:

@@ -44,6 +44,9 @@ class Own(Record, frozen=True):
     measured: tuple[Measured, ...] = ()
     chat: bool = True  # it has a chat template
     suffix: bool = False  # it was trained to fill in the middle
+    gated: bool = (
+        False  # its deployment's record says that the gate passed it; its proof where nothing measured is left
+    )
 
 
 class Snapshot(Record, frozen=True):

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from hone.files import write_atomic
 from hone.records import Evidence, PassRate, write_record
 
 POLL_S = 0.02
@@ -20,11 +21,11 @@ def prove(router, low=0.9):
     )
 
 
-def point(router, fake, version="1", verdict="passed"):
+def point(router, fake, version="1", verdict="passed", digest="sha256:0"):
     router.point_to(fake, version)
     record = json.loads(router.layout.endpoint.read_bytes())
-    record["deployment"]["verdict"] = verdict
-    router.layout.endpoint.write_text(json.dumps(record))
+    record["deployment"] |= {"verdict": verdict, "adapter_digest": digest}
+    write_atomic(router.layout.endpoint, json.dumps(record).encode())
 
 
 def answerer(router):
@@ -69,9 +70,17 @@ def test_a_champion_that_is_stopped_loses_no_request_and_gets_its_traffic_back(r
         time.sleep(POLL_S)
 
 
-def test_the_version_header_changes_within_a_second_of_a_rollback(routed, model):
+@pytest.mark.parametrize("evidence", ["of both", "of the new one alone"])
+def test_the_version_header_changes_within_a_second_of_a_rollback(routed, model, evidence):
     point(routed, model("new"), "2")
     assert answerer(routed) == "hone"
-    point(routed, model("old"), "1")
+    point(routed, model("old"), "1", digest="sha256:0" if evidence == "of both" else "sha256:1")
     reply = routed.ask("/v1/chat/completions", body=CHAT)
     assert reply.headers["x-hone-model-version"] == "hone-code:1"
+
+
+def test_an_earlier_version_that_the_gate_had_not_passed_gets_no_route_by_a_rollback(routed, model):
+    point(routed, model("new"), "2")
+    assert answerer(routed) == "hone"
+    point(routed, model("old"), "1", verdict="", digest="sha256:1")
+    assert answerer(routed) == "p0"
