@@ -144,11 +144,15 @@ class Attempts:
             if not isinstance(wanted, Outgoing):
                 self._breakers.left(second.key)
                 return None
-            twin.failed_usd = cost_usd(read, hop.prices, call.at)
-            call.failed_usd = cost_usd(read, second.prices, call.at)
-            if self._hedging is not None:
-                self._hedging()
-            return lambda mine: self._place(mine, second, wanted, Watch(mine.deadline, total_s), last=False)
+
+            async def beside(mine: Call) -> Failure | None:
+                mine.failed_usd = cost_usd(read, hop.prices, call.at)
+                call.failed_usd = cost_usd(read, second.prices, call.at)
+                if self._hedging is not None:
+                    self._hedging()
+                return await self._place(mine, second, wanted, Watch(mine.deadline, total_s), last=False)
+
+            return beside
 
         try:
             return await run_race(call, first, prepare, slow_after_s)
@@ -198,7 +202,8 @@ class Attempts:
             outgoing = request_for(asked, hop)
         except Unusable as error:
             return error
-        refusal = await self._reserve(call, hop) if call.key is not OPEN and call.key.limited else None
+        # Without limits too: those that are set while the router runs start with what was spent before.
+        refusal = await self._reserve(call, hop) if call.key is not OPEN else None
         if outgoing.left_out:
             call.notes = (*call.notes, f"left out for {hop.provider}: {', '.join(outgoing.left_out)}")
         return refusal or outgoing
@@ -221,9 +226,10 @@ class Attempts:
 
     async def _close_books(self, call: Call) -> None:
         """Replaces what was reserved by what was used."""
+        call.cost_usd = call.cost_usd or call.failed_usd
         if call.reservation is not None:
             used = call.usage.input_tokens + call.usage.output_tokens
-            await self._limiter.settle(call.reservation, used, call.cost_usd or call.failed_usd)
+            await self._limiter.settle(call.reservation, used, call.cost_usd)
 
     def _count(self, hop: Hop, failure: Failure, now: float) -> None:
         """What a failure means for others who would ask there."""

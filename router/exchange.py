@@ -25,6 +25,8 @@ SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 STOPPING = Refusal(503, "router_stopping", "the router is stopping; ask again", retry_after_s=1)
 BODY_TOO_SLOW = Refusal(408, "request_timeout", "the request's body did not arrive in time")
 JSON = b"content-type: application/json\r\n"
+QUOTA = "insufficient_quota"  # a budget that is spent; the official SDKs would ask again, unless they are told not to
+SOON_S = 60.0  # the longest wait that they follow
 EVENTS = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
 CORS_EXPOSED = (
     b"x-hone-request-id, x-hone-provider, x-hone-model-version, x-hone-cost-usd, x-hone-attempts, retry-after"
@@ -146,6 +148,8 @@ class Exchange:
     def refuse(self, said: Refusal | Problem | Unusable, headers: bytes, retry_after_s: float = 0.0) -> None:
         """The router's own error, in the words of the door."""
         wait_s = retry_after_s or (said.retry_after_s if not isinstance(said, Unusable) else 0.0)
+        if said.code == QUOTA and not 0 < wait_s <= SOON_S:
+            headers = b"x-should-retry: false\r\n" + headers
         if wait_s:
             headers = b"retry-after: %d\r\n%s" % (-(-wait_s // 1), headers)
         self.answer(said.status, error_body(self.door, said), headers)

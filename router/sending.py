@@ -175,8 +175,7 @@ class Sender:
             most = call.asked.max_output_tokens or hop.max_output_tokens or guess
             usage = Usage(input_tokens=call.asked.input_tokens, output_tokens=min(guess, most))
         call.usage = usage
-        if hop.prices:
-            call.cost_usd = call.failed_usd + cost_usd(usage, hop.prices, call.at)
+        call.cost_usd = call.failed_usd + (cost_usd(usage, hop.prices, call.at) if hop.prices else 0.0)
 
 
 def where(call: Call) -> str:

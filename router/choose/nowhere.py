@@ -12,7 +12,7 @@ STAGES: tuple[tuple[tuple[Cause, ...], int, str, str, str], ...] = (
     (("output",), 400, "max_tokens_too_large", "too much output is asked of {}", "max_tokens"),
     (("access",), 403, "model_not_allowed", "this key may not use {}", "model"),
     (("cost",), 400, "too_expensive", "this request is too expensive for {}", ""),
-    (("budget",), 429, "budget_exceeded", "the key's budget does not last for {}", ""),
+    (("budget",), 429, "insufficient_quota", "the key's budget does not last for {}", ""),
     (("health",), 503, "no_provider", "nobody can be asked for {} now", ""),
     (("breaker",), 503, "no_provider", "nobody can be asked for {} now", ""),
 )

@@ -242,7 +242,7 @@ def test_what_costs_nothing_is_asked_on_an_empty_budget() -> None:
 def test_an_empty_budget_says_so() -> None:
     nowhere = decide(ask(input_tokens=1_000), world(A), Access(budget_left_usd=0)).nowhere
     assert nowhere is not None
-    assert (nowhere.status, nowhere.code) == (429, "budget_exceeded")
+    assert (nowhere.status, nowhere.code) == (429, "insufficient_quota")
 
 
 def test_a_hop_is_checked_again_right_before_it_is_asked() -> None:
