@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from router.breaker import Breakers
 from router.call import Call
-from router.choose import cost_usd, worst_cost_usd
+from router.choose import Snapshot, cost_usd, room_tokens, worst_cost_usd
 from router.exchange import STOPPING
-from router.kinds import Hop, Usage
+from router.kinds import Decision, Hop, Usage
 from router.live import Live
 from router.money.keys import OPEN
 from router.money.limits import Limiter
@@ -22,7 +22,7 @@ from router.retry import Failure, next_step, pause_s
 from router.sending import Sender, where
 from router.upstream import OURS, forwarded_headers
 from router.watch import Watch
-from router.wires import Outgoing, Problem, Unusable, request_for
+from router.wires import Outgoing, Problem, Unusable, request_for, trim_oldest
 
 Said = Refusal | Problem | Unusable
 
@@ -86,13 +86,29 @@ class Attempts:
         for _ in range(MOST_DECISIONS):
             call.snapshot = self._live.snapshot()
             call.decision = decision = self._live.decide(call.asked, call.snapshot, call.key, call.at)
+            if not decision.hops and (fitting := self._trimmed(call, decision, call.snapshot)) is not None:
+                call.decision = decision = fitting
             call.notes = decision.notes
+            if call.trimmed:
+                call.notes = (*call.notes, f"{call.trimmed} oldest turns were left out, so that the rest fits")
             if decision.nowhere is not None or not decision.hops:
                 return self._live.nowhere(decision)
             said = await self._places(call, decision.hops, watch)
             if said is None or watch.over or self._live.snapshot() is call.snapshot:
                 return said
         return said
+
+    def _trimmed(self, call: Call, decision: Decision, snapshot: Snapshot) -> Decision | None:
+        """Where the request goes without its oldest turns, if its route allows that and it helps."""
+        room = room_tokens(call.asked, decision, snapshot)
+        trimmed = trim_oldest(call.asked, room) if room else None
+        if trimmed is None:
+            return None
+        fitting = self._live.decide(trimmed[0], snapshot, call.key, call.at)
+        if not fitting.hops:
+            return None
+        call.asked, call.trimmed = trimmed[0], call.trimmed + trimmed[1]
+        return fitting
 
     async def _places(self, call: Call, hops: tuple[Hop, ...], watch: Watch) -> Said | None:
         """Goes from place to place. None: answered; else what the client is told where nothing else is left."""

@@ -40,6 +40,7 @@ class Call(msgspec.Struct):
     cached: bool = False
     answer: bytes = b""  # what the client got, where it is to be kept
     notes: tuple[str, ...] = ()
+    trimmed: int = 0  # oldest turns that were left out
     race: Race | None = None  # with a second attempt at the same request
 
     @property

@@ -5,6 +5,7 @@ from router.choose.cost import cost_usd, worst_cost_usd
 from router.choose.decision import EVERYTHING, decide, why_not
 from router.choose.policies import estimate_usd
 from router.choose.read import read_tables
+from router.choose.room import room_tokens
 from router.choose.snapshot import Access, Latency, Measured, Own, Snapshot, measured_of
 from router.choose.tables import Candidate, Provider, Route, Secret, Tables
 
@@ -26,6 +27,7 @@ __all__ = [
     "estimate_usd",
     "measured_of",
     "read_tables",
+    "room_tokens",
     "why_not",
     "worst_cost_usd",
 ]

@@ -171,6 +171,8 @@ class RouteForm(Form):
     """Names of the catalog, first choice first; `provider/model` pins one place."""
     champion: tuple[ProofForm, ...] = ()
     """Any of these proofs lets our own current version go first; none: it is not asked on this route."""
+    trim_oldest: bool = False
+    """A conversation that is too long for every place loses its oldest turns, and its client is told."""
     weights: dict[str, float] | None = None
     """Of `weighted`: `current`, an alias (`champion`, `challenger`) or `name:version` → share."""
     good_enough: Share | None = None

@@ -266,6 +266,7 @@ def _route(
         policy=form.policy,
         places=tuple(places.values()),
         proofs=tuple(Proof(proof.suite, proof.min_size, proof.min_low) for proof in form.champion),
+        trim=form.trim_oldest,
         without_proof=file.champion_without_proof == "last",
         weights=tuple((form.weights or {}).items()),
         good_enough=form.good_enough or 0.0,

@@ -67,6 +67,7 @@ class Route(Record, frozen=True):
     policy: Policy
     places: tuple[Candidate, ...]  # of its own models, then of the fallback
     proofs: tuple[Proof, ...] = ()  # any of them lets our own version go first; none: it never does
+    trim: bool = False  # a request that is too long for every place loses its oldest turns
     without_proof: bool = False  # our own version without one stands last, rather than nowhere
     weights: tuple[tuple[str, float], ...] = ()  # weighted: "current", an alias or `name:version` → share
     good_enough: float = 0.0  # cheapest: the least quality
