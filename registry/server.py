@@ -31,6 +31,12 @@ CLIENT_ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
 }
+# What MLflow's AI Gateway takes from whoever starts the server: which upstreams it asks, what encrypts their keys.
+GATEWAY_VARIABLES = (
+    "MLFLOW_GATEWAY_API_BASE_ALLOW_PRIVATE_IPS",
+    "MLFLOW_GATEWAY_API_BASE_ALLOWED_SCHEMES",
+    "MLFLOW_CRYPTO_KEK_PASSPHRASE",
+)
 LOOPBACK = ("127.0.0.1", "localhost")
 
 
@@ -165,4 +171,4 @@ def _spec(layout: Layout, port: int, url: str) -> daemon.DaemonSpec:
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         "_MLFLOW_SGI_NAME": "uvicorn",
     }
-    return daemon.DaemonSpec(argv=tuple(argv), env=env, cwd=str(layout.mlflow), url=url)
+    return daemon.DaemonSpec(argv=tuple(argv), env=env, cwd=str(layout.mlflow), url=url, inherits=GATEWAY_VARIABLES)
