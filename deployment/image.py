@@ -93,12 +93,12 @@ def build_version(
         files = {f"weights/{path.relative_to(weights).as_posix()}": path for path in _files_in(weights)}
         key = sha256_bytes(f"{server}\0{version.name}\0{version.version}\0{weights_digest}".encode())
         reference = version_reference(version)
-        found = _find(client, reference)
+        found = find_image(client, reference)
         if found is None or found.labels.get(KEY_LABEL) != key:
             progress(f"building `{reference}`")
             dockerfile = VERSION.format(server=server, model=_quoted(version.name), version=_quoted(version.version))
             labels = {**version_labels(version, weights_digest), KEY_LABEL: key}
-            found = _build(client, layout, reference, dockerfile, files, labels=labels)
+            found = build_image(client, layout, reference, dockerfile, files, labels=labels)
     weights_bytes = sum(path.stat().st_size for path in files.values())
     return Image(reference, str(found.id), int(found.attrs["Size"]), weights_bytes)
 
@@ -107,23 +107,32 @@ def ensure_server_image(
     client: docker.DockerClient, layout: Layout, *, base_image: str, sources: Path, progress: Progress
 ) -> str:
     """The id of the image that lacks only the weights; what is missing on the way to it is built first."""
-    base = ensure_base_image(client, base_image, layout, progress)
-    lock = lock_file(sources)
     app = {f"app/{name}": path for name, path in server_files(sources).items()}
-    dependencies_tag = f"hone-deps:{_key(DEPENDENCIES, base, sha256_file(lock))}"
-    dependencies = _find(client, dependencies_tag)
+    dependencies = ensure_dependencies(
+        client, layout, base_image=base_image, lock=lock_file(sources), progress=progress
+    )
+    server_tag = f"hone-server:{image_key(SERVER, dependencies, server_digest(sources))}"
+    server = find_image(client, server_tag)
+    if server is None:
+        progress(f"building `{server_tag}`")
+        server = build_image(client, layout, server_tag, SERVER.format(dependencies=dependencies), app)
+    return str(server.id)
+
+
+def ensure_dependencies(
+    client: docker.DockerClient, layout: Layout, *, base_image: str, lock: Path, progress: Progress
+) -> str:
+    """The id of the image that holds the packages of a lock; made first where it is missing, with its base."""
+    base = ensure_base_image(client, base_image, layout, progress)
+    dependencies_tag = f"hone-deps:{image_key(DEPENDENCIES, base, sha256_file(lock))}"
+    dependencies = find_image(client, dependencies_tag)
     if dependencies is None:
         wheels = ensure_wheels(lock, layout, progress)
         progress(f"building `{dependencies_tag}`")
         context = {f"wheels/{path.name}": path for path in _files_in(wheels)} | {"wheels/requirements.lock": lock}
-        dependencies = _build(client, layout, dependencies_tag, DEPENDENCIES.format(base=base), context)
+        dependencies = build_image(client, layout, dependencies_tag, DEPENDENCIES.format(base=base), context)
         client.images.prune(filters={"dangling": True, "label": STAGE_LABEL})
-    server_tag = f"hone-server:{_key(SERVER, str(dependencies.id), server_digest(sources))}"
-    server = _find(client, server_tag)
-    if server is None:
-        progress(f"building `{server_tag}`")
-        server = _build(client, layout, server_tag, SERVER.format(dependencies=dependencies.id), app)
-    return str(server.id)
+    return str(dependencies.id)
 
 
 def ensure_wheels(lock: Path, layout: Layout, progress: Progress) -> Path:
@@ -131,7 +140,7 @@ def ensure_wheels(lock: Path, layout: Layout, progress: Progress) -> Path:
     wheels = layout.cache / "wheels" / sha256_file(lock).removeprefix("sha256:")
     if wheels.is_dir():
         return wheels
-    progress("fetching the server's dependencies")
+    progress("fetching the image's dependencies")
     beside = wheels.with_name(f".{wheels.name}.{os.getpid()}.tmp")
     command = [
         sys.executable,
@@ -148,7 +157,7 @@ def ensure_wheels(lock: Path, layout: Layout, progress: Progress) -> Path:
         fetched = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if fetched.returncode:
             raise ImageBuildFailed(
-                f"the server's dependencies (`{lock}`) could not be fetched; pip's last lines are above",
+                f"the image's dependencies (`{lock}`) could not be fetched; pip's last lines are above",
                 detail=_tail(fetched.stdout.splitlines()),
             )
         beside.rename(wheels)
@@ -183,7 +192,7 @@ def version_labels(version: ModelVersion, weights_digest: str) -> dict[str, str]
     }
 
 
-def _build(
+def build_image(
     client: docker.DockerClient,
     layout: Layout,
     tag: str,
@@ -225,7 +234,8 @@ def _pack(context: IO[bytes], dockerfile: str, files: Mapping[str, Path]) -> Non
                 archive.addfile(entry, file)
 
 
-def _find(client: docker.DockerClient, reference: str) -> BuiltImage | None:
+def find_image(client: docker.DockerClient, reference: str) -> BuiltImage | None:
+    """The image of that name, if the engine has it."""
     try:
         return client.images.get(reference)
     except ImageNotFound:
@@ -236,7 +246,8 @@ def _files_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 
 
-def _key(*parts: str) -> str:
+def image_key(*parts: str) -> str:
+    """A tag that names what an image is made of."""
     return sha256_bytes("\0".join(parts).encode()).removeprefix("sha256:")[:12]
 
 

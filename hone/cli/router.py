@@ -5,13 +5,13 @@ import sys
 
 import typer
 
-from hone.cli import router_explain, router_keys, router_usage
+from hone.cli import router_explain, router_image, router_keys, router_usage
 from hone.errors import RouterError
 from hone.layout import find_layout
 from hone.settings import load_settings, settings_path
 
 app = typer.Typer(
-    help="The one door to the deployed code model: serve, status, ask, explain, key, usage, top, feedback.",
+    help="The one door to the deployed code model: serve, status, ask, explain, image, key, usage, top, feedback.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -87,6 +87,7 @@ def ask(
     print(f"{answer.model_version} answered in {answer.ms:.1f} ms (request {answer.request_id})", file=sys.stderr)
 
 
+app.command()(router_image.image)
 app.command()(router_usage.usage)
 app.command()(router_usage.top)
 app.add_typer(router_keys.app, name="key")
