@@ -107,10 +107,13 @@ class _Generation:
 
     def run(self) -> None:
         """Generates to the end and delivers every piece."""
-        if self._sampling.seed is not None and self._sampling.temperature > 0:
-            finish = self._run_seeded()
-        else:
-            finish = self._run()
+        try:
+            seeded = self._sampling.seed is not None and self._sampling.temperature > 0
+            finish = self._run_seeded() if seeded else self._run()
+        finally:
+            # CTranslate2's thread lets go of the callback a little later, and must not be the last to hold the model:
+            # it would wait for itself to end, and the process be aborted.
+            del self._engine
         if finish is not None:
             self._deliver(finish)
 

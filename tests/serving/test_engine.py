@@ -1,6 +1,8 @@
 import asyncio
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -12,7 +14,7 @@ from hone.errors import ServingError
 from serving.convert import convert
 from serving.engine import Engine, Piece, load_engine
 from serving.sampling import Sampling
-from tests.serving.tiny import PROMPT, RECITED, learn_by_heart, small_llama, spaced_tokenizer
+from tests.serving.tiny import PROMPT, RECITED, ROOT, learn_by_heart, small_llama, spaced_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +27,19 @@ def engine(weights: Path) -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def endless(endless_weights: Path) -> Iterator[Engine]:
     loaded = load_engine(endless_weights, threads=1)
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture(scope="module")
+def spaced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A model whose tokenizer takes every text for the beginning of one. After `def f():` it recites a body."""
+    folder, tokenizer = tmp_path_factory.mktemp("spaced"), spaced_tokenizer()
+    model = small_llama(len(tokenizer), context=64)
+    learn_by_heart(model, [*tokenizer("def f():\n    return 1\n")["input_ids"], tokenizer.eos_token_id])
+    model.save_pretrained(folder / "model")
+    tokenizer.save_pretrained(folder / "model")
+    loaded = load_engine(convert(folder / "model", folder / "weights"), threads=1)
     yield loaded
     loaded.close()
 
@@ -47,6 +62,13 @@ def test_it_recites_what_it_learnt_and_ends_there(engine: Engine) -> None:
     assert text_of(pieces) == RECITED
     assert [piece.finish for piece in pieces if piece.finish] == ["stop"]
     assert pieces[-1].tokens == len(engine.encode(RECITED))
+
+
+@pytest.mark.parametrize(("goes_on", "text"), [(True, "    return "), (False, "   return ")], ids=["text", "chat"])
+def test_the_space_that_a_tokenizer_takes_off_a_text_stays_on_one_that_goes_on(
+    spaced: Engine, goes_on: bool, text: str
+) -> None:
+    assert text_of(generate(spaced, "def f():\n", goes_on=goes_on, stop=("1",))) == text
 
 
 def test_a_character_of_several_tokens_comes_whole(engine: Engine) -> None:
@@ -176,17 +198,24 @@ def test_a_record_with_an_unknown_key_is_named(weights: Path, tmp_path: Path) ->
         load_engine(folder, threads=1)
 
 
-@pytest.mark.parametrize(
-    ("goes_on", "text"), [(True, "    return "), (False, "   return ")], ids=["a completion", "a chat"]
-)
-def test_the_space_that_a_tokenizer_takes_off_a_text_stays_on_one_that_goes_on(
-    tmp_path: Path, goes_on: bool, text: str
-) -> None:
-    tokenizer = spaced_tokenizer()
-    model = small_llama(len(tokenizer), context=64)
-    learn_by_heart(model, [*tokenizer("def f():\n    return 1\n")["input_ids"], tokenizer.eos_token_id])
-    model.save_pretrained(tmp_path / "model")
-    tokenizer.save_pretrained(tmp_path / "model")
-    engine = load_engine(convert(tmp_path / "model", tmp_path / "weights"), threads=1)
-    assert text_of(generate(engine, "def f():\n", goes_on=goes_on, stop=("1",))) == text
+THROWN_AWAY = """
+import asyncio, sys
+from pathlib import Path
+from serving.engine import load_engine
+from serving.sampling import Sampling
+
+async def answer(engine):
+    return [piece async for piece in engine.generate(engine.encode("x"), Sampling(max_tokens=8, temperature=0.0))]
+
+for _ in range(40):
+    engine = load_engine(Path(sys.argv[1]), threads=1)
+    asyncio.run(answer(engine))
     engine.close()
+    del engine
+"""
+
+
+def test_an_engine_can_be_thrown_away_right_after_an_answer(weights: Path) -> None:
+    # In a process of its own: what went wrong here aborted it.
+    done = subprocess.run([sys.executable, "-c", THROWN_AWAY, str(weights)], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
