@@ -100,8 +100,8 @@ class ChatReader:
                 self._message(said, pieces)
             if choice.finish_reason:
                 pieces.append(Ended(self._finish(choice.finish_reason)))
-        if answer.usage is not None:
-            pieces.append(Counted(answer.usage.read()))
+        if answer.usage is not None and (usage := answer.usage.read()) is not None:
+            pieces.append(Counted(usage))
         return pieces
 
     def _finish(self, reason: str) -> Finish:

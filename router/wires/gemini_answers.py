@@ -114,8 +114,8 @@ class GeminiReader:
                 pieces.append(Ended(self._finish(candidate)))
         if answer.prompt_feedback is not None and answer.prompt_feedback.block_reason and not answer.candidates:
             pieces.append(Ended("content_filter"))
-        if answer.usage_metadata is not None:
-            pieces.append(Counted(answer.usage_metadata.read()))
+        if answer.usage_metadata is not None and (usage := answer.usage_metadata.read()) is not None:
+            pieces.append(Counted(usage))
         return pieces
 
     def _part(self, part: _Part, pieces: list[Piece]) -> None:

@@ -177,7 +177,8 @@ class MessagesReader:
             pieces.append(Ended(STOP_REASONS.get(delta.stop_reason, "stop"), delta.stop_sequence or ""))
         if usage is not None:
             self._usage = usage.after(self._usage)
-            pieces.append(Counted(self._usage.read()))
+            if (counted := self._usage.read()) is not None:
+                pieces.append(Counted(counted))
         return pieces
 
 

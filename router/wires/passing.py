@@ -1,5 +1,6 @@
 """Streams where client and provider speak the same protocol: looked into, and passed on as they came."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -218,11 +219,16 @@ class _GeminiChunk(msgspec.Struct, frozen=True, rename="camel"):
 
 
 _gemini_chunk = msgspec.json.Decoder(_GeminiChunk).decode
+NO_PARTS = re.compile(rb'"parts"\s*:\s*(\[\s*\]|null)')
 
 
 def passed_gemini(asked: Asked) -> Passed:
     """A stream of Gemini's protocol, which has no formal end: it is over with its body, if a reason was given."""
     return Passed(asked, _look_at_gemini_chunk, b"")
+
+
+def _has_parts(content: bytes) -> bool:
+    return b'"parts"' in content and NO_PARTS.search(content) is None
 
 
 def _look_at_gemini_chunk(stream: Passed, payload: bytes) -> bool:
@@ -235,7 +241,7 @@ def _look_at_gemini_chunk(stream: Passed, payload: bytes) -> bool:
     for candidate in chunk.candidates or ():
         if candidate.finish_reason:
             stream.finish = GEMINI_FINISHES.get(candidate.finish_reason, "content_filter")
-        stream.content = stream.content or bool(candidate.finish_reason) or b'"parts"' in bytes(candidate.content)
+        stream.content = stream.content or bool(candidate.finish_reason) or _has_parts(bytes(candidate.content))
     if not chunk.candidates and given(chunk.prompt_feedback):
         stream.finish, stream.content = "content_filter", True
     return True
