@@ -192,11 +192,11 @@ class RunningRouter:
             **more,
         )
         argv = [sys.executable, "-m", "router", write_options(self.options)]
-        self.process = subprocess.Popen(
-            argv, cwd=REPOSITORY, stderr=subprocess.PIPE, env={**os.environ, "HONE_LOG": "json"}
-        )
+        self.log = root / "router.log"  # a file: a pipe that nobody reads would be full one day
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(argv, cwd=REPOSITORY, stderr=log, env={**os.environ, "HONE_LOG": "json"})
         while not self._listens() if self.options.tls_cert else read_health(self.url) is None:
-            assert self.process.poll() is None, self.process.communicate()[1].decode()
+            assert self.process.poll() is None, self.log.read_text()
             time.sleep(POLL_S)
 
     def _listens(self) -> bool:
@@ -255,7 +255,8 @@ class RunningRouter:
         """SIGTERM, and what it logged by its end."""
         with suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGTERM)
-        return self.process.communicate(timeout=30)[1].decode()
+        self.process.wait(timeout=30)
+        return self.log.read_text()
 
 
 def free_port() -> int:

@@ -13,6 +13,7 @@ from router.refusal import Refusal
 from router.wires import Unusable, answer_for, error_body, models_body, open_stream, read_request, request_for
 from router.wires.forms import Listed
 from tests.router.wires.conftest import hop
+from tests.router.wires.sdks import CHAT, ERRORS, GENERATE, MESSAGES, SCHEMA
 from tests.router.wires.test_answers import CLAUDE, GOOGLE, GPT
 from tests.router.wires.test_streams import BODIES
 
@@ -25,18 +26,6 @@ DOORS = {
 }
 WHOLE = {"openai": GPT, "anthropic": CLAUDE, "gemini": GOOGLE}
 WIRES = ["openai", "anthropic", "gemini"]
-SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-CHAT = {
-    "model": "hone/auto",
-    "messages": [{"role": "user", "content": "Weather in Bern and Basel?"}],
-    "tools": [{"type": "function", "function": {"name": "weather", "parameters": SCHEMA}}],
-}
-MESSAGES = {
-    "model": "hone/auto",
-    "max_tokens": 100,
-    "messages": [{"role": "user", "content": "Weather in Bern and Basel?"}],
-    "tools": [{"name": "weather", "input_schema": SCHEMA}],
-}
 
 
 def wired(wire, status=200, body=None, cut_at=None):
@@ -79,23 +68,6 @@ def of_anthropic(wire, **given):
 def of_google(wire, **given):
     options = types.HttpOptions(base_url="http://hone", httpx_client=wired(wire, **given))
     return genai.Client(api_key="k", http_options=options).models
-
-
-GENERATE = {
-    "model": "hone/auto",
-    "contents": "Weather in Bern and Basel?",
-    "config": types.GenerateContentConfig(
-        tools=[
-            types.Tool(
-                function_declarations=[
-                    types.FunctionDeclaration(name="weather", description="Of a city.", parameters_json_schema=SCHEMA)
-                ]
-            )
-        ],
-        automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
-        max_output_tokens=100,
-    ),
-}
 
 
 @pytest.mark.parametrize("wire", WIRES)
@@ -179,13 +151,6 @@ def test_a_broken_stream_raises_in_anthropic_s_client(wire):
     next(events)
     with pytest.raises(anthropic.APIError, match="broke off"):
         list(events)
-
-
-ERRORS = {
-    "openai": {"error": {"message": "slow down", "type": "requests", "code": "rate_limit_exceeded"}},
-    "anthropic": {"type": "error", "error": {"type": "rate_limit_error", "message": "slow down"}},
-    "gemini": {"error": {"code": 429, "message": "slow down", "status": "RESOURCE_EXHAUSTED"}},
-}
 
 
 @pytest.mark.parametrize("wire", WIRES)
