@@ -1,7 +1,9 @@
 """Our own deployment on a route: ahead by its evidence, left when it is down, taken back when it returns."""
 
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -84,3 +86,35 @@ def test_an_earlier_version_that_the_gate_had_not_passed_gets_no_route_by_a_roll
     assert answerer(routed) == "hone"
     point(routed, model("old"), "1", verdict="", digest="sha256:1")
     assert answerer(routed) == "p0"
+
+
+def test_under_load_a_stop_a_start_and_a_rollback_lose_no_request(routed, model):
+    new, old = model("new"), model("old")
+    point(routed, new, "2")
+    ending = threading.Event()
+    seen = []  # status and version of each answer, as they came
+
+    def client():
+        while not ending.is_set():
+            reply = routed.ask("/v1/chat/completions", body=CHAT)
+            seen.append((reply.status, reply.headers.get("x-hone-model-version", "cloud")))
+
+    def until(version):
+        while seen[-1:] != [(200, version)]:
+            time.sleep(POLL_S)
+
+    with ThreadPoolExecutor(4) as pool:
+        clients = [pool.submit(client) for _ in range(4)]
+        try:
+            until("hone-code:2")
+            new.stop()
+            until("cloud")
+            new.start()
+            until("hone-code:2")
+            point(routed, old, "1")
+            until("hone-code:1")
+        finally:
+            ending.set()
+        assert [each.result() for each in clients] == [None] * 4
+    assert {status for status, _ in seen} == {200}
+    assert {version for _, version in seen} == {"hone-code:2", "cloud", "hone-code:1"}

@@ -23,6 +23,7 @@ from router.money.database import Database
 from router.money.keys import Key
 from router.money.ledger import INTERVAL_S
 from router.money.stored_keys import create
+from tests.router.conftest import RunningRouter, write_world
 from tests.router.faulty import start, whole_answer
 from tests.router.money.servers import RedisServer
 
@@ -72,56 +73,56 @@ def test_a_locked_database_stops_no_request_and_loses_no_row(start_router, model
     wait_for(lambda: rows(router) == 40)
 
 
-def test_a_redis_that_goes_and_comes_back_stops_no_request_and_keeps_the_limit(start_router, model, tmp_path):
+def test_a_redis_that_goes_and_comes_back_empty_stops_no_request_and_gives_no_budget_twice(
+    start_router, model, tmp_path
+):
     if shutil.which("redis-server") is None:
         pytest.skip("needs Redis: apt-get install redis-server")
     redis = RedisServer(tmp_path)
     try:
-        router = start_router(model("first"), redis=redis.url)
-        key = make_key(router, rpm=30)
+        router = start_router(model("first", charging(100)), redis=redis.url)
+        key = make_key(router, day_usd=CENT)
         assert [chat(router, **key).status for _ in range(10)] == [200] * 10
         redis.kill()
         assert [chat(router, **key).status for _ in range(10)] == [200] * 10
         redis.start()
-        statuses = [chat(router, **key).status for _ in range(40)]
-        assert set(statuses) <= {200, 429}
-        assert 429 in statuses
-        assert statuses.count(200) <= 30
+        statuses = [chat(router, **key).status for _ in range(60)]
+        assert set(statuses) == {200, 429}
+        assert (20 + statuses.count(200)) * (10 * 1 + 100 * 2) / 1e6 <= CENT
     finally:
         redis.kill()
 
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of its own, of 1 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
+    """A project whose router keeps everything on a file system of its own, of 1 MiB."""
+    root = tmp_path / "project"
+    folder = root / "artifacts" / "router"
+    folder.mkdir(parents=True)
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=1m", "hone", folder], check=False, capture_output=True
     )
     if mounted.returncode:
         pytest.skip("needs to mount a tmpfs: run as root")
-    yield folder
+    yield root
     subprocess.run(["umount", "-l", folder], check=True)
 
 
-def test_a_full_disk_stops_no_request_and_loses_no_row(start_router, model, small_disk):
+def test_a_full_disk_stops_no_request_and_loses_no_row(model, small_disk):
     """The ledger stands in memory until there is room again."""
-    router = start_router(model("first"), database=f"sqlite:///{small_disk / 'router.db'}")
-    (router.layout.router / "journal").mkdir(exist_ok=True)
-    assert chat(router).status == 200
-    with (small_disk / "filler").open("wb") as filler, suppress(OSError):
-        while True:
-            filler.write(bytes(4096))
-            filler.flush()
-    assert [chat(router).status for _ in range(300)] == [200] * 300
-    (small_disk / "filler").unlink()
-
-    def kept():
-        with closing(sqlite3.connect(small_disk / "router.db", timeout=20)) as database:
-            return database.execute("SELECT count(*) FROM requests").fetchone()[0] == 301
-
-    wait_for(kept)
+    write_world(small_disk, model("first"))
+    router = RunningRouter(small_disk)
+    try:
+        assert chat(router).status == 200
+        with (router.layout.router / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+            while True:
+                filler.write(bytes(4096))
+        assert [chat(router).status for _ in range(100)] == [200] * 100
+        wait_for(lambda: b"the ledger's journal cannot be written" in router.log.read_bytes())
+        (router.layout.router / "filler").unlink()
+        wait_for(lambda: rows(router) == 101)
+    finally:
+        router.terminate()
 
 
 @pytest.fixture
