@@ -79,6 +79,9 @@ def check(wire, body):
         ("anthropic", False): MessageCreateParamsNonStreaming, ("anthropic", True): MessageCreateParamsStreaming,
     }  # fmt: skip
     kind = kinds[wire, bool(body.get("stream"))]
+    if wire == "openai":  # what such a provider has sent with its answer, it takes back
+        turns = [{name: turn[name] for name in turn if name != "reasoning_content"} for turn in body["messages"]]
+        body = {**body, "messages": turns}
     read = TypeAdapter(with_config(ConfigDict(extra="forbid"))(kind)).validate_python(body)
     for field in ("messages", "tools"):  # pydantic reads what is only iterable late
         list(read.get(field, ()))

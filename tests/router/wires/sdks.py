@@ -106,7 +106,7 @@ def openai_parallel(url: str, model: str) -> None:
     client = of_openai(url)
     asked: dict[str, Any] = {**CHAT, "model": model}
     calls = client.chat.completions.create(**asked).choices[0].message.tool_calls
-    assert [json.loads(call.function.arguments) for call in calls or ()] == [BERN, {}]  # type: ignore[union-attr]
+    assert [json.loads(call.function.arguments or "{}") for call in calls or ()] == [BERN, {}]  # type: ignore[union-attr]
     with client.chat.completions.stream(**asked) as stream:
         calls = stream.get_final_completion().choices[0].message.tool_calls
     assert [json.loads(call.function.arguments)["city"] for call in calls or ()] == ["Bern", "Basel"]  # type: ignore[union-attr]
