@@ -32,13 +32,13 @@ def pass_at_k(samples: int, passed: int, k: int) -> float:
 
 def mean_pass_at_k(counts: list[Counts], k: int) -> float:
     """Of a suite: the mean over its tasks. Raises `EvaluationError` where there is no task."""
-    if not counts:
-        raise EvaluationError("no task is left to score; each one's own solution fails here, see its reason")
+    _check_any(counts)
     return math.fsum(pass_at_k(samples, passed, k) for passed, samples in counts) / len(counts)
 
 
 def pass_at_1(counts: list[Counts], *, seed: int = 0, resamples: int = 10_000) -> Interval:
-    """pass@1 with its interval: Wilson's for one sample a task."""
+    """pass@1 with its interval: Wilson's for one sample a task. Raises `EvaluationError` where there is no task."""
+    _check_any(counts)
     return pass_rate(counts, seed=seed, resamples=resamples)
 
 
@@ -59,3 +59,8 @@ def spread_of(run: SuiteRun) -> Spread | None:
         return None
     found = [fmean(passed) for passed in rates.values()]
     return Spread(len(found), min(found), fmean(found), max(found), stdev(found))
+
+
+def _check_any(counts: list[Counts]) -> None:
+    if not counts:
+        raise EvaluationError("no task is left to score; each one's own solution fails here, see its reason")

@@ -29,8 +29,9 @@ def test_each_task_counts_alike():
 
 
 def test_a_suite_without_tasks_has_no_rate():
-    with pytest.raises(EvaluationError, match="no task is left"):
-        mean_pass_at_k([], 1)
+    for rate in (lambda: mean_pass_at_k([], 1), lambda: pass_at_1([])):
+        with pytest.raises(EvaluationError, match="no task is left"):
+            rate()
 
 
 def test_one_sample_a_task_has_wilsons_interval():

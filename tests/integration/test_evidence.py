@@ -1,22 +1,27 @@
 """What the pipeline's evidence says beside its scores, and what a suite run finds out about this project's models."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from hone.files import sha256_file
 from hone.records import Evidence, ModelVersion, read_examples, read_record
-from tests.integration.making import Project
+from tests.integration.making import Project, copy_project
 
 pytestmark = pytest.mark.slow
 
-SUITE = {
-    "task_id": "T/0",
-    "prompt": "def f(n):\n",
-    "entry_point": "f",
-    "canonical_solution": "    return n\n",
-    "test": "def check(candidate):\n    assert candidate(1) == 1\n",
-}
+
+def row(number: int, prompt: str, completion: str) -> str:
+    """A line of a benchmark: a function that must not raise."""
+    return json.dumps(
+        {
+            "task_id": f"T/{number}",
+            "prompt": prompt,
+            "entry_point": prompt[4:].partition("(")[0],
+            "canonical_solution": completion,
+            "test": "def check(candidate):\n    candidate([1, 2, 3])\n",
+        }
+    )
 
 
 def evidence_of(project: Project) -> Evidence:
@@ -50,11 +55,9 @@ def test_the_stages_page_and_comparison_tell_of_it(finished: Project) -> None:
 
 def test_of_this_projects_own_models_the_training_data_is_known(finished: Project) -> None:
     task = read_examples(finished.layout.data / "train.jsonl")[0]
-    rows = (SUITE, SUITE | {"task_id": "T/1", "prompt": task.prompt, "canonical_solution": task.completion})
     suite = finished.root / "artifacts" / "suite.jsonl"
-    suite.write_text(
-        "".join(json.dumps({**row, "entry_point": row["prompt"][4:].partition("(")[0]}) + "\n" for row in rows)
-    )
+    ours, other = row(1, task.prompt, task.completion), row(0, 'def f(n):\n    """Back."""\n', "    return n\n")
+    suite.write_text(f"{other}\n{ours}\n")
     command = ("hone", "eval", "run", "--suite", "humaneval", "--data", str(suite), "--max-tokens", "8", "--json")
     names = {}
     for target in ("adapter", "base"):
@@ -66,13 +69,12 @@ def test_of_this_projects_own_models_the_training_data_is_known(finished: Projec
     assert names == {"adapter": ["train.jsonl", "corpus.jsonl"], "base": ["corpus.jsonl"]}
 
 
-def test_evidence_of_a_held_out_loss_says_it_as_well(faulty: Project) -> None:
-    faulty.change_recipe("suite: execution, tasks: 8, max_new_tokens: 24", "suite: loss, tasks: 8")
-    before = sha256_file(faulty.layout.adapter / "adapter_model.safetensors")
-    faulty.done("dvc", "repro", "evaluate")
-    assert sha256_file(faulty.layout.adapter / "adapter_model.safetensors") == before
-    evidence = evidence_of(faulty)
+def test_evidence_of_a_held_out_loss_says_it_as_well(finished: Project, tmp_path: Path) -> None:
+    project = copy_project(finished, tmp_path / "project")
+    project.change_recipe("suite: execution, tasks: 8, max_new_tokens: 24", "suite: loss, tasks: 8")
+    project.done("dvc", "repro", "--single-item", "evaluate")
+    evidence = evidence_of(project)
     assert evidence.overlap
     assert evidence.overlap.loss == evidence.loss
-    assert "leaks" not in json.loads((faulty.layout.evaluation / "evidence.json").read_bytes())
-    assert "0 of 8 held-out examples stand in the training data" in faulty.layout.report.read_text()
+    assert "leaks" not in json.loads((project.layout.evaluation / "evidence.json").read_bytes())
+    assert "0 of 8 held-out examples stand in the training data" in project.layout.report.read_text()
