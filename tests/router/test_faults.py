@@ -459,11 +459,10 @@ def cost_of(router, reply):
 
 @pytest.mark.parametrize("wire", WIRES)
 def test_fifty_megabytes_pass_and_more_than_the_limit_is_left_for_the_next(world, wire):
-    large = says("200 OK", whole_answer(wire, "x" * 50 * 2**20))
+    large = sends(raw("200 OK", json.dumps(whole_answer(wire, "x" * 50 * 2**20)).encode()))
     reply = ask(world.router, take(world, wire, "bad-WIRE-alone", large))
     assert (reply.status, len(reply.json["choices"][0]["message"]["content"])) == (200, 50 * 2**20)
-    endless = says("200 OK", whole_answer(wire, "x" * (MAX_ANSWER_BYTES + 2**20)))
-    assert outcome(ask(world.router, take(world, wire, "bad-WIRE-alone", endless))) == (502, "upstream_failed")
+    endless = sends(raw("200 OK", json.dumps(whole_answer(wire, "x" * (MAX_ANSWER_BYTES + 2**20))).encode()))
     assert outcome(ask(world.router, take(world, wire, "bad-WIRE-beside", endless))) == SECOND
 
 
