@@ -51,6 +51,13 @@ def test_tasks_whose_samples_agree_count_as_one_each():
     assert (found.test, found.a.rate.low) == ("exact McNemar", wilson(1, 3).low)
 
 
+@pytest.mark.parametrize(("of_a", "of_b", "overlapping"), [(None, None, None), ((), None, 0), (("t/0",), ("t/2",), 2)])
+def test_how_many_tasks_overlap_is_known_where_somebody_looked(of_a, of_b, overlapping):
+    (found,) = compare([run_of("a", "pff", contaminated=of_a)], [run_of("b", "ppf", contaminated=of_b)]).suites
+    assert found.overlapping == overlapping
+    assert (found.clean is None) == (overlapping is None)
+
+
 def test_p_values_of_several_suites_are_corrected_by_holm():
     a = [run_of("a1", "f" * 8), run_of("a2", "f" * 8, suite="mbpp")]
     b = [run_of("b2", "p" * 7 + "f", suite="mbpp"), run_of("b1", "p" * 8)]

@@ -6,7 +6,9 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 
+from evaluation.findings import CheckerReport, CodeChecks, Contamination, Leaks, Overlap, Share
 from evaluation.report import render, write_report
+from evaluation.report_findings import findings_view
 from evaluation.report_page import build_page, visible
 from evaluation.stored import LossRun
 from evaluation.suites.fill_formats import FORMATS, template_of
@@ -142,6 +144,35 @@ def test_scores_stand_by_suite_by_category_and_without_overlap():
 def test_overlap_that_nobody_looked_for_is_not_called_none():
     assert "Not measured" in page_of(run_of("b", "p"))
     assert "0 of the tasks overlap" in page_of(run_of("b", "p", contaminated=()))
+
+
+def shared(held, samples):
+    return Share(held, samples, held / samples, 0.1, 0.9)
+
+
+def test_what_was_found_beside_the_scores_stands_in_tables_with_a_column_a_run():
+    clean = CheckerReport("ruff 1", shared(4, 4))
+    checks = CodeChecks(shared(3, 4), clean, CheckerReport("ty", problem="ty is not installed"), 1.0)
+    found = findings_view([run_of("a", "p"), run_of("b", "p", checks=checks, leaks=Leaks(4, None, ()))])
+    assert [(fact.name, fact.values) for fact in found.checks] == [
+        ("parses", ("–", "75.0 % [10.0, 90.0], 3 of 4")),
+        ("no lint error, ruff 1", ("–", "100.0 % [10.0, 90.0], 4 of 4")),
+        ("no type error, ty", ("–", "ty is not installed")),
+    ]
+    assert [fact.values for fact in found.leaks] == [("not looked at", "4"), ("–", "not looked for"), ("–", "0")]
+
+
+def test_what_nobody_looked_for_is_not_called_clean():
+    html = page_of(run_of("b", "p"))
+    assert "Not looked for." in html
+    assert "Not made, or nothing was written that is code." in html
+
+
+def test_more_overlaps_than_a_page_shows_are_counted():
+    overlaps = tuple(Overlap(f"t/{number}", "d", "words", EVIL) for number in range(40))
+    html = page_of(run_of("b", "p", contamination=Contamination(40, 1, 0, overlaps), contaminated=("t/0",)))
+    assert "10 more are not shown." in html
+    assert EVIL in Parsed(html).text
 
 
 def test_violations_and_excluded_tasks_are_listed():

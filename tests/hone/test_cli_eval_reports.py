@@ -53,6 +53,17 @@ def test_compare_scores_the_clean_tasks_where_overlap_is_given(hone, tmp_path):
     assert "on 6 tasks that do not overlap the training data:\n    0.000 → 1.000" in output
 
 
+@pytest.mark.parametrize(
+    ("contaminated", "line"),
+    [((), "  no task overlaps the training data"), (("t/0", "t/1"), "  every task overlaps the training data")],
+)
+def test_compare_says_where_no_task_or_every_one_overlaps(hone, tmp_path, contaminated, line):
+    for name in ("one", "two"):
+        run = run_of(name, "pf", contaminated=contaminated)
+        write_record(tmp_path / "artifacts" / "evaluation" / "runs" / name / "run.json", run)
+    assert line in hone("compare", "one", "two").output.splitlines()
+
+
 def test_compare_refuses_other_suites(hone):
     assert isinstance(hone("compare", "old", "tools").exception, EvaluationError)
 
