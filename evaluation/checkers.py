@@ -27,7 +27,7 @@ UNTIDY = (
     "F401", "F403", "F405", "F541", "F841", "F842",
     "B007", "B008", "B009", "B010", "B011", "B013", "B019", "B024", "B027", "B028", "B033",
 )  # fmt: skip
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+MAJOR, MINOR = sys.version_info[:2]  # of the Python that runs candidates
 
 BATCH = 500  # texts in one process
 PARTS = 8  # that a batch is taken apart into where it fails
@@ -59,18 +59,17 @@ class Checker:
 
 def linter() -> Checker:
     """ruff, for errors."""
-    arguments = ("check", "--isolated", "--no-cache", "--no-respect-gitignore", "--exit-zero", "--quiet")
-    chosen = ("--select", ",".join(ERRORS), "--ignore", ",".join(UNTIDY), "--target-version", f"py{PYTHON}")
-    written = (one.replace(f"py{PYTHON}", f"py{PYTHON.replace('.', '')}") for one in chosen)
-    return Checker("ruff", (*arguments, *written, "--output-format", "json", "."), _read_ruff)
+    alone = ("--isolated", "--no-cache", "--no-respect-gitignore", "--target-version", f"py{MAJOR}{MINOR}")
+    chosen = ("--select", ",".join(ERRORS), "--ignore", ",".join(UNTIDY))
+    return Checker("ruff", ("check", *alone, *chosen, "--exit-zero", "--output-format", "json", "."), _read_ruff)
 
 
 def type_checker(environment: Path | None = None) -> Checker:
     """ty. `environment`: a virtual environment whose packages imports are looked up in; None: the standard library."""
-    arguments = ("check", "--project", ".", "--no-respect-ignore-files", "--exit-zero", "--no-progress")
+    alone = ("--project", ".", "--no-respect-ignore-files", "--python-version", f"{MAJOR}.{MINOR}")
     packages = ("--python", str(environment)) if environment else ()
-    written = ("--python-version", PYTHON, *packages, "--output-format", "gitlab", ".")
-    return Checker("ty", (*arguments, *written), _read_ty)
+    shown = ("--exit-zero", "--no-progress", "--output-format", "gitlab", ".")
+    return Checker("ty", ("check", *alone, *packages, *shown), _read_ty)
 
 
 def check(checker: Checker, texts: Sequence[str], *, clock: Callable[[], float] = time.monotonic) -> Checked:
@@ -78,14 +77,16 @@ def check(checker: Checker, texts: Sequence[str], *, clock: Callable[[], float] 
     program = _program(checker.name)
     if program is None:
         return Checked(checker.name, (), f"{checker.name} is not installed; `pip install {checker.name}` adds it")
-    with tempfile.TemporaryDirectory(prefix="hone-checks-") as folder:
-        run = _Run(checker, program, Path(folder), clock() + TOTAL_S + SLOWER * _seconds(texts), clock)
-        if problem := run.problem():
-            return Checked(checker.name, (), f"{checker.name} does not run here: {problem}")
-        rules: list[dict[str, int] | None] = []
-        for start in range(0, len(texts), BATCH):
-            rules += run.rules(texts[start : start + BATCH])
-        return Checked(f"{checker.name} {run.version()}", tuple(rules))
+    try:
+        with tempfile.TemporaryDirectory(prefix="hone-checks-") as folder:
+            run = _Run(checker, program, Path(folder), clock() + TOTAL_S + SLOWER * _seconds(texts), clock)
+            if problem := run.problem():
+                return Checked(checker.name, (), f"{checker.name} does not run here: {problem}")
+            batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
+            rules = tuple(found for batch in batches for found in run.rules(batch))
+            return Checked(f"{checker.name} {run.version()}", rules)
+    except OSError as error:
+        return Checked(checker.name, (), f"{checker.name} cannot be given files in `{tempfile.gettempdir()}`: {error}")
 
 
 def _program(name: str) -> str | None:

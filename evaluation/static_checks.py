@@ -90,8 +90,8 @@ def _findings(
         if one.source not in readable and len(one.source) <= LONGEST_CHECKED:
             holds.append((one.id, False))  # it does not parse
             continue
-        found = rules.get(readable.get(one.source, ""))
-        own = rules.get(readable.get(one.own, ""), {})  # a solution that cannot be read excuses nothing
+        found = rules[readable[one.source]] if one.source in readable else None
+        own = rules[readable[one.own]] if one.own in readable else {}  # what cannot be read excuses nothing
         if found is None or own is None:
             unchecked.append(f"{one.id} {one.sample}")
             continue

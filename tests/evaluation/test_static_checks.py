@@ -7,7 +7,7 @@ import pytest
 
 from evaluation import checkers
 from evaluation.checkers import Checker, check, linter, type_checker
-from evaluation.static_checks import Program, check_programs, parses, quiet
+from evaluation.static_checks import LONGEST_CHECKED, Program, check_programs, parses, quiet
 from evaluation.suites.records import Score
 
 WRONG_TYPE = "def f() -> int:\n    return 'a'\n"
@@ -149,6 +149,17 @@ def test_a_generation_that_crashes_a_checker_is_reported_and_the_others_are_chec
     assert scores[15].measures["lint_findings"] == 0.0
 
 
+def test_a_module_longer_than_anyone_reads_is_told_as_unchecked():
+    checks, (score,) = scored(program(f"x = '{'a' * LONGEST_CHECKED}'\n"))
+    assert (checks.parses.held, checks.lint.unchecked, checks.lint.clean) == (1, ("t 0",), None)
+    assert score.measures == {"parses": 1.0}
+
+
+def test_where_no_file_can_be_written_nothing_is_measured(monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    assert "ruff cannot be given files in `/nowhere`" in check(linter(), ["x = 1\n"]).problem
+
+
 def test_a_text_that_a_checker_hangs_at_costs_the_others_nothing(monkeypatch):
     monkeypatch.setattr(checkers, "BATCH_S", 1.0)
     said = check(type_checker(), [WRONG_TYPE, HANGS, "x = 1\n"])
@@ -185,7 +196,7 @@ def test_a_checker_that_says_something_else_than_findings_is_not_believed(tmp_pa
 
 
 def test_imports_are_looked_up_in_the_environment_that_is_given(tmp_path):
-    packages = tmp_path / "venv" / "lib" / f"python{checkers.PYTHON}" / "site-packages"
+    packages = tmp_path / "venv" / "lib" / f"python{checkers.MAJOR}.{checkers.MINOR}" / "site-packages"
     packages.mkdir(parents=True)
     (tmp_path / "venv" / "pyvenv.cfg").write_text("home = /usr/bin\n")
     (packages / "theirs.py").write_text("def f(a: int) -> None: ...\n")
