@@ -11,7 +11,7 @@ class TrainingFile(Record, frozen=True):
 
     name: str
     documents: int
-    digest: str  # of what was read
+    digest: str  # of the file, as in a dataset's manifest; of a folder, of what was read
 
 
 class Overlap(Record, frozen=True):

@@ -3,7 +3,6 @@
 A row is a text (`text`, or `content`) or an example (`prompt` with `completion`). All of it is held in memory.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from evaluation.findings import TrainingFile
 from evaluation.overlap import Document
 from evaluation.suites.lines import json_lines
 from hone.errors import DataError
+from hone.files import sha256_bytes, sha256_file
 from hone.records import Json, Record
 
 COLUMNS = (("text",), ("content",), ("prompt", "completion"))  # the first that a row has is taken
@@ -38,12 +38,16 @@ def read_training_data(paths: Sequence[Path]) -> TrainingData:
         read = list(_documents(path))
         if not read:
             raise DataError(f"`{path}` holds no training text; give JSON lines or Parquet with {WANTED}, or sources")
-        digest = hashlib.sha256()
-        for one in read:
-            digest.update(f"{one.id}\0{one.text}\0".encode("utf-8", "surrogatepass"))
-        files.append(TrainingFile(path.name, len(read), f"sha256:{digest.hexdigest()}"))
+        files.append(TrainingFile(path.name, len(read), _digest(path, read)))
         documents += read
     return TrainingData(tuple(files), tuple(documents))
+
+
+def _digest(path: Path, read: Sequence[Document]) -> str:
+    """A file's own, as a dataset's manifest has it; of a folder, of the texts that were taken from it."""
+    if path.is_file():
+        return sha256_file(path)
+    return sha256_bytes("".join(f"{one.id}\0{one.text}\0" for one in read).encode("utf-8", "surrogatepass"))
 
 
 def _documents(path: Path) -> Iterator[Document]:

@@ -9,6 +9,7 @@ import pytest
 
 from evaluation.training_data import read_training_data
 from hone.errors import DataError
+from hone.files import sha256_file
 
 
 def lines(path: Path, *rows: object) -> Path:
@@ -49,9 +50,9 @@ def test_a_folder_gives_its_sources_and_the_rows_of_its_tables(tmp_path):
 
 def test_what_was_read_is_told_with_its_digest(tmp_path):
     one, other = lines(tmp_path / "a.jsonl", {"text": "x"}), lines(tmp_path / "b.jsonl", {"text": "y"})
-    first, second = read_training_data([one, other]).files
-    assert (first.name, first.documents) == ("a.jsonl", 1)
-    assert first.digest != second.digest
+    first, second, folder = read_training_data([one, other, tmp_path]).files
+    assert (first.name, first.documents, first.digest) == ("a.jsonl", 1, sha256_file(one))
+    assert len({first.digest, second.digest, folder.digest}) == 3
 
 
 @pytest.mark.parametrize(
