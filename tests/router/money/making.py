@@ -30,6 +30,7 @@ def entry(number: int = 0, **changed: Any) -> Entry:
         "id": f"request-{number}", "at": 1_790_000_000.0 + number, "key": "key_ci", "door": "chat",
         "asked_model": "hone/auto", "route": "code-generation", "provider": "openai", "model": "gpt",
         "model_version": "", "generation": 0, "status": 200, "outcome": "ok", "attempts": 1,
-        "usage": Usage(100, 20, 0, 50, 10), "cost_usd": 0.25, "first_token_s": 0.2, "seconds": 1.0,
+        "usage": Usage(input_tokens=100, cached_tokens=20, output_tokens=50, reasoning_tokens=10),
+        "cost_usd": 0.25, "first_token_s": 0.2, "seconds": 1.0,
     }  # fmt: skip
     return Entry(**{**values, **changed})

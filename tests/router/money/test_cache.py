@@ -21,7 +21,9 @@ class Clock:
 
 
 def answer(body: bytes = b"{}", kind: bytes = b"application/json") -> CachedAnswer:
-    return CachedAnswer(content_type=kind, body=body, usage=Usage(1, 0, 0, 2, 0), provider="hone", model="code:3")
+    return CachedAnswer(
+        content_type=kind, body=body, usage=Usage(input_tokens=1, output_tokens=2), provider="hone", model="code:3"
+    )
 
 
 def asked(body: dict[str, Any] | bytes, **changed: Any) -> Asked:

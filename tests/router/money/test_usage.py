@@ -26,7 +26,9 @@ def ledger(database: Database, tmp_path: Path) -> Iterator[Ledger]:
 
 def test_requests_are_summed_by_model_the_dearest_first(ledger: Ledger, database: Database) -> None:
     for number in range(100):
-        ledger.add(entry(number, seconds=(number + 1) / 100, usage=Usage(10, 0, 0, 5, 0), cost_usd=0.01))
+        ledger.add(
+            entry(number, seconds=(number + 1) / 100, usage=Usage(input_tokens=10, output_tokens=5), cost_usd=0.01)
+        )
     ledger.add(entry(model="claude", cost_usd=5.0, seconds=3.0))
     ledger.add(entry(model="claude", outcome="failed", status=502, cost_usd=0.0, seconds=90.0))
     ledger.add(entry(model="claude", outcome="cut", cost_usd=0.0))
