@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from router.breaker import Breakers
 from router.call import Call
-from router.choose import Snapshot, cost_usd, room_tokens, worst_cost_usd
+from router.choose import Snapshot, cost_usd, refusal_of, room_tokens, worst_cost_usd
 from router.exchange import STOPPING
 from router.kinds import Decision, Hop, Usage
 from router.live import Live
@@ -213,7 +213,7 @@ class Attempts:
         """What to send, its worst cost reserved; or why this place is out."""
         asked = call.asked
         if call.attempts and (dropped := self._live.why_not(hop, asked, call.key, call.at)) is not None:
-            return Refusal(503, "no_provider", f"{hop.provider}/{hop.model}: {dropped.reason}", 1)
+            return refusal_of(dropped)
         try:
             outgoing = request_for(asked, hop)
         except Unusable as error:

@@ -3,6 +3,7 @@
 from router.choose.classifier import classify
 from router.choose.cost import cost_usd, worst_cost_usd
 from router.choose.decision import EVERYTHING, decide, why_not
+from router.choose.nowhere import refusal_of
 from router.choose.policies import estimate_usd
 from router.choose.read import read_tables
 from router.choose.room import room_tokens
@@ -27,6 +28,7 @@ __all__ = [
     "estimate_usd",
     "measured_of",
     "read_tables",
+    "refusal_of",
     "room_tokens",
     "why_not",
     "worst_cost_usd",

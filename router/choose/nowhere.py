@@ -2,6 +2,7 @@
 
 from router.choose.plan import Plan
 from router.kinds import Capability, Cause, Dropped, Nowhere
+from router.refusal import Refusal
 
 # How far a place came before it was dropped, and what the client is told of those of the last stage reached:
 # causes, HTTP status, code, the message's beginning, the request's field.
@@ -32,6 +33,12 @@ def nowhere_for(plan: Plan, dropped: tuple[Dropped, ...]) -> Nowhere:
     what = f"`hone/{plan.capability}`" if plan.capability else f"`{plan.named.removeprefix('model ')}`"
     reasons = _reasons([drop for drop in dropped if _stage(drop) == reached]) or "its route names no model"
     return Nowhere(status, code, f"{beginning.format(what)}: {reasons}", param)
+
+
+def refusal_of(drop: Dropped) -> Refusal:
+    """For a place that was in question and is not any more."""
+    _, status, code, _, _ = STAGES[_stage(drop)]
+    return Refusal(status, code, f"{drop.provider}/{drop.model}: {drop.reason}", 1 if status >= 500 else 0)
 
 
 def _stage(drop: Dropped) -> int:

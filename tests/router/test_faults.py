@@ -11,11 +11,11 @@ disk, Redis, connections and workers is in `test_hardship`.
 import contextlib
 import email.utils
 import gzip
-import itertools
 import json
 import random
 import sqlite3
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ from tests.router.faulty import (
 )  # fmt: skip
 
 SHORT_S = 0.4
-MODELS = 80  # of each kind: every test takes a fresh one, since a breaker remembers
+MODELS = 120  # of each kind and protocol: every test takes a fresh one, since a breaker remembers
 NEXT = {"openai": "anthropic", "anthropic": "gemini", "gemini": "openai"}
 WHOLE = (200, "whole")
 SECOND = (200, "whole from the second")
@@ -58,7 +58,7 @@ class World:
     router: RunningRouter
     hurried: RunningRouter
     bad: dict[str, FakeModel]
-    asked: "itertools.count[int]"
+    taken: Counter[str]
 
 
 def places(bad, gone_port):
@@ -98,7 +98,7 @@ def world(tmp_path_factory):
         start(tmp_path_factory.mktemp("faults"), providers, models, request_timeout_s=request_timeout_s)
         for request_timeout_s in (20.0, 1.5)
     ]
-    yield World(*routers, fakes, itertools.count())
+    yield World(*routers, fakes, Counter())
     for each in (*routers, *fakes.values()):
         each.terminate() if isinstance(each, RunningRouter) else each.end()
 
@@ -176,7 +176,10 @@ def take(world, wire, model, behave):
     """A fresh model of that kind, whose provider does that."""
     world.bad[wire].behave = behave
     world.bad[wire].proceed.clear()
-    return model.replace("WIRE", wire) + f"-{next(world.asked) % MODELS}"
+    model = model.replace("WIRE", wire)
+    world.taken[model] += 1
+    assert world.taken[model] <= MODELS, "too few models for all tests"
+    return f"{model}-{world.taken[model] - 1}"
 
 
 # Answers in one piece. Row: what the provider does, what the client sees of it alone, and beside a healthy one.

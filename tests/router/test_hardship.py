@@ -200,7 +200,8 @@ def test_a_budget_of_a_cent_holds_under_64_clients(tmp_path, model, falls_back):
     try:
         key = make_key(router, day_usd=CENT)
         statuses = spend(router, key)
-        assert set(statuses) == {200, 429}
+        # What is left at the end may last for the first one alone: then its own error is what the client sees.
+        assert set(statuses) - ({503} if falls_back else set()) == {200, 429}
         served = statuses.count(200)
         cost = 110 * 2.0 / 1e6
         wait_for(lambda: rows(router) == len(statuses))
