@@ -25,7 +25,7 @@ class ControlGroup:
     memory: Path
     pids: Path
     version: int
-    _peak: int = field(default=-1, repr=False)  # descriptor of version 2's record of its memory
+    _open: dict[str, int] = field(default_factory=dict, repr=False)  # descriptors, as asked for after every candidate
     _highest: int = field(default=0, repr=False)
 
     def processes(self) -> list[int]:
@@ -39,12 +39,13 @@ class ControlGroup:
 
     def allow(self, processes: int) -> None:
         """How many processes and threads may be in it at one time."""
-        _write(self.pids / "pids.max", str(processes))
+        (self.pids / "pids.max").write_text(str(processes))
 
     def kills(self) -> int:
         """How many processes have been killed in it for want of memory, ever."""
         file = "memory.events" if self.version == 2 else "memory.oom_control"
-        return sum(int(line.split()[1]) for line in _read(self.memory / file).splitlines() if line[:9] == "oom_kill ")
+        lines = os.pread(self._file(file), 1 << 12, 0).decode().splitlines()
+        return sum(int(line.split()[1]) for line in lines if line[:9] == "oom_kill ")
 
     def take_peak(self) -> int:
         """The most bytes in use since the last time this was asked, or 0 where the kernel does not tell.
@@ -54,25 +55,33 @@ class ControlGroup:
         """
         try:
             if self.version == 1:
-                file = self.memory / "memory.max_usage_in_bytes"
-                peak = int(_read(file))
-                _write(file, "0")
+                file = self._file("memory.max_usage_in_bytes")
+                peak = int(os.pread(file, 32, 0))
+                os.pwrite(file, b"0", 0)
                 return peak
             return self._take_record()
         except OSError:
             return 0
 
     def _take_record(self) -> int:
-        if self._peak < 0:
-            self._peak = _open_record(self.memory / "memory.peak")
-        peak = int(os.pread(self._peak, 32, 0))
+        file = self._file("memory.peak")
+        peak = int(os.pread(file, 32, 0))
         try:
-            os.write(self._peak, b"reset")
+            os.write(file, b"reset")
         except OSError:
             grown = peak > self._highest
             self._highest = max(peak, self._highest)
             return peak if grown else 0
         return peak
+
+    def _file(self, name: str) -> int:
+        """A descriptor of a file of its memory, to write too where that may be."""
+        if name not in self._open:
+            try:
+                self._open[name] = os.open(self.memory / name, os.O_RDWR)
+            except PermissionError:
+                self._open[name] = os.open(self.memory / name, os.O_RDONLY)
+        return self._open[name]
 
     def kill(self) -> None:
         """Kills all that is in it."""
@@ -85,9 +94,8 @@ class ControlGroup:
 
     def remove(self) -> None:
         """Takes the folders away. Raises `EvaluationError` where something is alive in there."""
-        if self._peak >= 0:
-            os.close(self._peak)
-            self._peak = -1
+        while self._open:
+            os.close(self._open.popitem()[1])
         deadline = time.monotonic() + EMPTY_S
         for folder in {self.memory, self.pids}:
             while True:
@@ -102,23 +110,6 @@ class ControlGroup:
                             f"control group `{folder}` of the sandbox cannot be removed: {error}"
                         ) from error
                     time.sleep(0.01)
-
-
-def _read(path: Path) -> str:
-    """A short file. It is read after every candidate, where Python's own files cost more than the kernel's answer."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        return os.read(descriptor, 1 << 16).decode()
-    finally:
-        os.close(descriptor)
-
-
-def _write(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY)
-    try:
-        os.write(descriptor, text.encode())
-    finally:
-        os.close(descriptor)
 
 
 def make_group(name: str, memory_bytes: int) -> ControlGroup | None:
@@ -229,13 +220,6 @@ def _own_group(controller: str) -> Path | None:
 def _around(group: Path) -> list[Path]:
     """The group and, unless it is the highest, the one that it is in."""
     return [group] if group == ROOT else [group, group.parent]
-
-
-def _open_record(file: Path) -> int:
-    try:
-        return os.open(file, os.O_RDWR)
-    except PermissionError:
-        return os.open(file, os.O_RDONLY)
 
 
 def _write_if_there(file: Path, text: str) -> None:
