@@ -22,7 +22,16 @@ from router.retry import Failure, next_step, pause_s
 from router.sending import Sender, where
 from router.upstream import OURS, forwarded_headers
 from router.watch import Watch
-from router.wires import Outgoing, Problem, Unusable, request_for, trim_oldest
+from router.wires import (
+    Outgoing,
+    Problem,
+    Unusable,
+    continued,
+    error_event,
+    may_continue,
+    request_for,
+    trim_oldest,
+)
 
 Said = Refusal | Problem | Unusable
 
@@ -64,8 +73,8 @@ class Attempts:
             watch.disarm()
         try:
             await self._close_books(call)
-            if said is not None and not exchange.status and not exchange.gone:
-                self._refuse(call, said)
+            if said is not None and not exchange.gone:
+                await self._refuse(call, said)
         except asyncio.CancelledError:
             if not exchange.gone:
                 raise
@@ -73,9 +82,14 @@ class Attempts:
         finally:
             exchange.unwatch()
 
-    def _refuse(self, call: Call, said: Said) -> None:
+    async def _refuse(self, call: Call, said: Said) -> None:
         message = str(said) if isinstance(said, Unusable) else said.message
         call.reason = message
+        if call.exchange.status:  # a stream that broke off, and nobody went on with it
+            if not call.exchange.ended:
+                told = said.problem if isinstance(said, Unusable) else said
+                await call.exchange.end_events(error_event(call.asked.door, told))
+            return
         call.outcome = "failed" if call.attempts else "refused"
         wait_s = call.failure.retry_after_s if call.failure is not None else 0.0
         call.exchange.refuse(said, call.stamps(call.cost_usd), wait_s)
@@ -92,11 +106,19 @@ class Attempts:
             if call.trimmed:
                 call.notes = (*call.notes, f"{call.trimmed} oldest turns were left out, so that the rest fits")
             if decision.nowhere is not None or not decision.hops:
-                return self._live.nowhere(decision)
+                return said if call.exchange.status else self._live.nowhere(decision)
+            if call.told is None and self._goes_on(call, decision, call.snapshot):
+                call.told = []
             said = await self._places(call, decision.hops, watch)
             if said is None or watch.over or self._live.snapshot() is call.snapshot:
                 return said
         return said
+
+    @staticmethod
+    def _goes_on(call: Call, decision: Decision, snapshot: Snapshot) -> bool:
+        """Whether a stream that breaks off is to be gone on with elsewhere."""
+        route = snapshot.tables.routes.get(decision.capability) if decision.capability is not None else None
+        return route is not None and route.continues and may_continue(call.asked)
 
     def _trimmed(self, call: Call, decision: Decision, snapshot: Snapshot) -> Decision | None:
         """Where the request goes without its oldest turns, if its route allows that and it helps."""
@@ -133,7 +155,13 @@ class Attempts:
                 skip = hops[at + 1] if second_too and len(hops) > at + 2 else None
             if failure is None:
                 return None
-            said = _told(call, failure, watch)
+            if failure.cut is not None:
+                asked = continued(call.asked, b"".join(call.told or ()))
+                if asked is None:
+                    return failure.cut
+                said, call.asked, call.told = failure.cut, asked, []
+            elif not call.exchange.status:
+                said = _told(call, failure, watch)
             final = failure.problem is not None and failure.problem.trouble == "client"
             if final or watch.over or self._live.snapshot() is not call.snapshot:
                 return said

@@ -11,6 +11,7 @@ import structlog
 from hone.errors import ConfigError
 from router.choose import Tables, read_tables
 from router.connection import UpstreamError
+from router.counting import with_counters
 from router.live import Live
 from router.upstream import Upstreams
 
@@ -26,7 +27,7 @@ def load_tables(configs: Path) -> Tables:
     """The tables of a project; empty ones where it has none of the files. Raises `ConfigError`."""
     if not any((configs / name).is_file() for name in FILES):
         return NO_TABLES
-    return read_tables(configs, os.environ, now=time.time())
+    return with_counters(read_tables(configs, os.environ, now=time.time()))
 
 
 class Keeper:

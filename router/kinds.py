@@ -23,7 +23,7 @@ class Asked(Record, frozen=True):
     body: bytes
     model: str = ""  # as the client wrote it; empty where it named none
     stream: bool = False
-    input_tokens: int = 0  # a conservative estimate for any tokenizer; each hop may count anew with its own
+    input_tokens: int = 0  # a conservative estimate for any tokenizer; what seems too long for a model is counted anew
     max_output_tokens: int = 0  # 0 where the client set no limit
     tools: bool = False
     images: bool = False

@@ -5,6 +5,7 @@ import math
 from typing import Literal
 
 from router.connection import HeaderList
+from router.refusal import Refusal
 from router.wires import Problem
 
 Next = Literal["give up", "next place", "again"]
@@ -20,9 +21,10 @@ PASSING = frozenset({"draining", "loading"})  # a served model's codes with its 
 
 
 class Failure:
-    """One failed attempt. `problem`: it answered, with that; else it did not answer."""
+    """One failed attempt. `problem`: it answered, with that; else it did not answer. `cut`: its stream broke off after
+    the client got content, which another place may go on with."""
 
-    __slots__ = ("passing", "problem", "reason", "reset", "retry_after_s", "timed_out")
+    __slots__ = ("cut", "passing", "problem", "reason", "reset", "retry_after_s", "timed_out")
 
     def __init__(
         self,
@@ -32,7 +34,9 @@ class Failure:
         reset: bool = False,
         retry_after_s: float = 0.0,
         timed_out: bool = False,
+        cut: Refusal | None = None,
     ) -> None:
+        self.cut = cut
         self.reason = reason
         self.problem = problem
         self.reset = reset  # the other end took the request, and ended the connection instead of answering whole
@@ -43,6 +47,8 @@ class Failure:
 
 def next_step(failure: Failure, *, tries: int, resets: int, failing_s: float, last: bool) -> Next:
     """What follows a failure. `tries`: at this place, with this one; `failing_s`: since the first failure there."""
+    if failure.cut is not None:
+        return "next place"
     trouble = failure.problem.trouble if failure.problem is not None else "transient"
     if trouble == "client":
         return "give up"

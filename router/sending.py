@@ -8,7 +8,7 @@ from collections.abc import Callable
 from router.call import Call
 from router.choose import Provider, cost_usd
 from router.connection import Connection, UpstreamError
-from router.exchange import STOPPING
+from router.exchange import STOPPING, header_value
 from router.hedge import Tails
 from router.kinds import Hop, Usage
 from router.refusal import Refusal
@@ -84,6 +84,8 @@ class Sender:
             problem = problem_of(status, body)
             wait_s = retry_after_s(connection.headers, time.time()) or problem.retry_after_s
             return Failure(f"answered {status}: {problem.message}", problem=problem, retry_after_s=wait_s)
+        if call.exchange.status:
+            return Failure("answered in one piece, where a stream was to go on")
         answered = answer_for(call.asked, hop, status, body)
         if answered.problem is not None:
             return Failure(answered.problem.message, problem=answered.problem)
@@ -115,59 +117,62 @@ class Sender:
         if call.race is not None and not call.race.won():
             return Failure("another place was faster")
         begun = self._now()
-        call.first_token_s = begun - call.exchange.arrived
+        call.first_token_s = call.first_token_s or begun - call.exchange.arrived
         self.tails.add(hop.key, streams=True, seconds=begun - call.asked_at)
         watch.begun(connection)
-        await self._relay(call, connection, stream, held, watch)
+        if call.exchange.status:
+            held = b": %s goes on\n\n%s" % (header_value(f"{hop.provider}/{hop.model}"), held)
+        cut = await self._relay(call, connection, stream, held, watch)
         self._account(call, hop, stream.usage, guess=TOKENS_AN_EVENT * call.events)
+        if cut is not None:
+            call.failed_usd, call.cost_usd, call.events = call.cost_usd, 0.0, 0
+            return Failure(call.reason, cut=cut)
         self._measured(hop, begun - call.asked_at, (self._now() - begun) / max(call.usage.output_tokens, 1))
         return None
 
-    async def _relay(self, call: Call, connection: Connection, stream: Stream, out: bytes, watch: Watch) -> None:
-        """Passes a stream on to its end, whatever that is."""
+    async def _relay(
+        self, call: Call, connection: Connection, stream: Stream, out: bytes, watch: Watch
+    ) -> Refusal | None:
+        """Passes a stream on to its end, whatever that is. What is returned broke it off, and is not told yet: another
+        place may go on."""
         exchange = call.exchange
         call.outcome = "cut"
-        keep: list[bytes] | None = [] if self._whole_answer is not None else None
+        goes_on = exchange.status != 0
+        keep = call.told if call.told is not None else [] if self._whole_answer is not None else None
         cut: Refusal | None = None
         try:
-            exchange.start_events(call.stamps(None))
-            while True:
-                call.events += out.count(b"\n\n")
-                if keep is not None:
-                    keep.append(out)
-                if stream.done or stream.problem is not None:
-                    break
-                if out:
-                    await exchange.events(out)
-                    out = b""
-                data = await connection.some()
-                out = stream.feed(data) if data else stream.close()
-                if not data and not stream.done and stream.problem is None:
-                    cut = _cut(call, "ended without its last event")
-                    break
+            if not goes_on:
+                exchange.start_events(call.stamps(None))
+            out = await _pump(call, connection, stream, out, keep)
         except UpstreamError as error:
-            cut = _cut(call, error.reason)
+            cut, out = _cut(call, error.reason), b""
         except asyncio.CancelledError:
             if exchange.gone:
                 call.outcome = "gone"
-                return
+                return None
             reason = watch.caught()
             if exchange.clogged:
                 call.reason = "the client did not take its answer"
                 exchange.abort()
-                return
-            cut = _cut(call, reason, watch.over) if reason else STOPPING
+                return None
+            cut, out = _cut(call, reason, watch.over) if reason else STOPPING, b""
         watch.disarm()
         if stream.done and cut is None:
             call.outcome = "ok"
             connection.leave()
-            if keep is not None and self._whole_answer is not None:
-                self._whole_answer(call, EVENT_STREAM, b"".join(keep))
+            if keep is not None and self._whole_answer is not None and not goes_on:
+                self._whole_answer(call, EVENT_STREAM, b"".join((*keep, out)))
             await exchange.end_events(out)
-            return
+            return None
         said = cut or (stream.problem and _cut(call, stream.problem.message)) or STOPPING
         call.reason = said.message
-        await exchange.end_events(out + stream.cut(said))
+        if call.told is None or said is STOPPING or watch.over:
+            await exchange.end_events(out + stream.cut(said))
+            return None
+        if out:
+            await exchange.events(out)
+            call.told.append(out)
+        return said
 
     def _account(self, call: Call, hop: Hop, usage: Usage | None, *, guess: int) -> None:
         """What the answer took: by the provider's numbers; where it gave none, by an estimate that is rather high."""
@@ -176,6 +181,24 @@ class Sender:
             usage = Usage(input_tokens=call.asked.input_tokens, output_tokens=min(guess, most))
         call.usage = usage
         call.cost_usd = call.failed_usd + (cost_usd(usage, hop.prices, call.at) if hop.prices else 0.0)
+
+
+async def _pump(call: Call, connection: Connection, stream: Stream, out: bytes, keep: list[bytes] | None) -> bytes:
+    """Passes events on up to the last ones, which are returned. Raises `UpstreamError` where these never come."""
+    while True:
+        call.events += out.count(b"\n\n")
+        if stream.done or stream.problem is not None:
+            return out
+        if out:
+            await call.exchange.events(out)
+            if keep is not None:
+                keep.append(out)
+        data = await connection.some()
+        out = stream.feed(data) if data else stream.close()
+        if not data and not stream.done and stream.problem is None:
+            if out:
+                await call.exchange.events(out)
+            raise UpstreamError("ended without its last event")
 
 
 def where(call: Call) -> str:

@@ -71,10 +71,11 @@ def _tables(layout: Layout, *, every_key: bool) -> "Tables":
     from hone.config import load_config
     from router.choose import read_tables
     from router.choose.config import ProvidersFile
+    from router.counting import with_counters
 
     configs = layout.root / "configs"
     environment = dict(os.environ)
     if every_key:
         forms = load_config(configs / "providers.yaml", ProvidersFile).providers.values()
         environment |= {form.api_key_env: "assumed" for form in forms if form.api_key_env}
-    return read_tables(configs, environment, now=time.time())
+    return with_counters(read_tables(configs, environment, now=time.time()))

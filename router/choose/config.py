@@ -129,7 +129,7 @@ class ModelForm(Form):
     max_output_tokens: int = Field(0, ge=0)
     """0: not known."""
     tokenizer: str
-    """What tokens are counted with, where it is at hand: claude, deepseek, gemini, llama2, o200k …"""
+    """What tokens are counted with, where `tokenizers` names its file: claude, deepseek, gemini, llama2, o200k …"""
     aliases: tuple[str, ...] = ()
     """Further names that mean this model, its dated snapshots for instance."""
     at: dict[str, PlaceForm] = Field(min_length=1)
@@ -149,6 +149,8 @@ class CatalogFile(Form):
 
     sources: dict[str, str]
     """Where scores come from; scores are compared within one source only."""
+    tokenizers: dict[str, str] = Field({})
+    """By the name that models have for it: a `tokenizer.json`, its path from the project's root."""
     models: dict[str, ModelForm] = Field(min_length=1)
     retired: dict[str, RetiredForm] = Field({})
 
@@ -173,6 +175,8 @@ class RouteForm(Form):
     """Any of these proofs lets our own current version go first; none: it is not asked on this route."""
     trim_oldest: bool = False
     """A conversation that is too long for every place loses its oldest turns, and its client is told."""
+    continue_cut: bool = False
+    """A stream that breaks off after it began is gone on with by the next place, rather than ended with an error."""
     weights: dict[str, float] | None = None
     """Of `weighted`: `current`, an alias (`champion`, `challenger`) or `name:version` → share."""
     good_enough: Share | None = None

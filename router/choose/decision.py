@@ -15,6 +15,7 @@ from router.choose.tables import Candidate
 from router.kinds import Asked, Cause, Decision, Dropped, Hop, Nowhere
 
 EVERYTHING = Access()
+MOST_TOO_HIGH = 3  # times the true count: no estimate is higher but for text that is hardly worth counting
 MOST_PLANS = 2_000  # of all names and kinds of request that a client could think of; then they are made anew
 
 
@@ -41,10 +42,7 @@ def decide(asked: Asked, snapshot: Snapshot, access: Access = EVERYTHING) -> Dec
 
 
 def why_not(hop: Hop, asked: Asked, snapshot: Snapshot, access: Access = EVERYTHING) -> Dropped | None:
-    """Why this hop cannot be asked now; None where it can. To be asked again right before each hop.
-
-    `asked.input_tokens` may have been counted anew with the hop's own tokenizer.
-    """
+    """Why this hop cannot be asked now; None where it can. To be asked again right before each hop."""
     why = _why_not(hop, asked, snapshot, access)
     if why is None and (reason := snapshot.open_breakers.get(hop.key)) is not None:
         why = "breaker", reason
@@ -141,10 +139,20 @@ def _checked(
     return tuple(place.hop for place in places), tuple(dropped), notes
 
 
+def _exact(asked: Asked, hop: Hop, snapshot: Snapshot) -> int:
+    """The input's tokens by the model's own tokenizer, where it is at hand and could make a difference."""
+    counter = snapshot.tables.counters.get(hop.tokenizer)
+    if counter is None or asked.input_tokens > MOST_TOO_HIGH * hop.context_tokens:
+        return asked.input_tokens
+    return min(counter(asked), asked.input_tokens)
+
+
 def _why_not(hop: Hop, asked: Asked, snapshot: Snapshot, access: Access) -> tuple[Cause, str] | None:
     """All but the breaker, the cheapest checks first."""
     output = asked.max_output_tokens
     needed = asked.input_tokens + output
+    if hop.context_tokens and needed > hop.context_tokens:
+        needed = _exact(asked, hop, snapshot) + output
     if hop.context_tokens and needed > hop.context_tokens:
         return "context", f"its window holds {hop.context_tokens:,} tokens, the request needs {needed:,}"
     if hop.max_output_tokens and output > hop.max_output_tokens:

@@ -73,6 +73,10 @@ class _Checked:
                     message = f"there is no source `{quality.source}`; {nearest(quality.source, self.catalog.sources)}"
                     yield "catalog", (*at, *where, "source"), message
 
+        used = {form.tokenizer for form in self.catalog.models.values()}
+        for name in self.catalog.tokenizers.keys() - used:
+            yield "catalog", ("tokenizers", name), f"no model has this tokenizer; {nearest(name, used)}"
+
     def _names(self) -> Iterator[tuple[str, Location, str]]:
         """A name means one thing."""
         taken = dict.fromkeys(self.catalog.models, "a model")
@@ -160,6 +164,7 @@ def read_tables(configs: Path, environment: Mapping[str, str], *, now: float) ->
         routes={capability: _route(capability, form, checked.routes, models)
                 for capability, form in checked.routes.routes.items()},
         strict=checked.routes.strict_names,
+        tokenizers={name: configs.parent / path for name, path in checked.catalog.tokenizers.items()},
     )  # fmt: skip
 
 
@@ -267,6 +272,7 @@ def _route(
         places=tuple(places.values()),
         proofs=tuple(Proof(proof.suite, proof.min_size, proof.min_low) for proof in form.champion),
         trim=form.trim_oldest,
+        continues=form.continue_cut,
         without_proof=file.champion_without_proof == "last",
         weights=tuple((form.weights or {}).items()),
         good_enough=form.good_enough or 0.0,

@@ -1,9 +1,10 @@
 """What the three files in configs/ say, as frozen records that the hot path reads. Made once for each reload."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from hone.records import Record
-from router.kinds import Capability, Hop, Policy, Wire
+from router.kinds import Asked, Capability, Hop, Policy, Wire
 
 
 class Secret:
@@ -68,6 +69,7 @@ class Route(Record, frozen=True):
     places: tuple[Candidate, ...]  # of its own models, then of the fallback
     proofs: tuple[Proof, ...] = ()  # any of them lets our own version go first; none: it never does
     trim: bool = False  # a request that is too long for every place loses its oldest turns
+    continues: bool = False  # a stream that breaks off is gone on with by the next place
     without_proof: bool = False  # our own version without one stands last, rather than nowhere
     weights: tuple[tuple[str, float], ...] = ()  # weighted: "current", an alias or `name:version` → share
     good_enough: float = 0.0  # cheapest: the least quality
@@ -94,3 +96,5 @@ class Tables(Record, frozen=True):
     retired: Mapping[str, Retired]
     routes: Mapping[Capability, Route]
     strict: bool = False  # a retired name is an error
+    tokenizers: Mapping[str, Path] = {}  # by the name that models have for them
+    counters: Mapping[str, Callable[[Asked], int]] = {}  # of those: the exact tokens of a request's input

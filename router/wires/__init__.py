@@ -5,6 +5,7 @@ Bytes in, bytes out: opens no connection, reads no clock, keeps nothing.
 
 from router.kinds import Wire
 from router.wires.bodies import count_body, error_body, error_event, models_body
+from router.wires.continuing import continued, may_continue
 from router.wires.crossing import answer_for, open_stream, request_for
 from router.wires.forms import Answered, Finish, Listed, Outgoing, Problem, Stream, Trouble, Unusable
 from router.wires.reading import read_request
@@ -14,8 +15,8 @@ from router.wires.troubles import problem_of
 
 __all__ = [
     "PASSED_HEADERS", "Answered", "Finish", "Listed", "Outgoing", "Problem", "Stream", "Tokenizer", "Trouble",
-    "Unusable", "answer_for", "count", "count_body", "error_body", "error_event", "estimate", "models_body",
-    "open_stream", "problem_of", "read_request", "request_for", "trim_oldest",
+    "Unusable", "answer_for", "continued", "count", "count_body", "error_body", "error_event", "estimate",
+    "may_continue", "models_body", "open_stream", "problem_of", "read_request", "request_for", "trim_oldest",
 ]  # fmt: skip
 
 # A client's headers that belong to its protocol go on to a provider of the same, in the place of those in `Outgoing`.

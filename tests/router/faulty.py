@@ -225,14 +225,23 @@ def zipped(content: bytes, kind: str) -> bytes:
     return raw(f"200 OK\r\nContent-Type: {kind}\r\nContent-Encoding: gzip", gzip.compress(content))
 
 
-def start(root: Path, providers: dict[str, Any], models: dict[str, Any], **options: Any) -> RunningRouter:
-    """A router with these providers and models, and no routes worth the name."""
+def start(
+    root: Path,
+    providers: dict[str, Any],
+    models: dict[str, Any],
+    *,
+    route: dict[str, Any] | None = None,
+    catalog: dict[str, Any] | None = None,
+    **options: Any,
+) -> RunningRouter:
+    """A router with these providers and models; every route is `route`, or none worth the name. `catalog`: what else
+    stands in the catalog."""
     configs = root / "configs"
     configs.mkdir()
     written = {
         "providers.yaml": {"providers": providers},
-        "catalog.yaml": {"sources": {"ours": "made up"}, "models": models},
-        "routes.yaml": {"routes": {name: {"models": []} for name in ROUTED}},
+        "catalog.yaml": {"sources": {"ours": "made up"}, "models": models, **(catalog or {})},
+        "routes.yaml": {"routes": dict.fromkeys(ROUTED, route or {"models": []})},
     }
     for name, content in written.items():
         write_atomic(configs / name, json.dumps(content).encode())

@@ -203,3 +203,10 @@ def test_a_server_that_serves_one_model_is_asked_for_no_other(configs: Path) -> 
     tables = read(configs, VLLM_URL="http://10.0.0.7:8000/v1")
     assert tables.models["codellama-34b"][0].off == ""
     assert tables.models["mixtral-8x7b"][0].off == "`vllm` serves only codellama-34b, as configs/providers.yaml says"
+
+
+def test_a_tokenizer_that_no_model_has_is_a_mistake(configs: Path) -> None:
+    line = change(configs, "catalog", "models:\n", "tokenizers: {o200: tokenizers/o200k.json}\n\nmodels:\n")
+    assert problem(configs) == (
+        f"catalog.yaml:{line}: `tokenizers.o200`: no model has this tokenizer; did you mean `o200k`?"
+    )
