@@ -42,12 +42,9 @@ def write(connection: Connection, rows: Sequence[Row], *, again: bool) -> None:
         connection.execute(
             ADD_SPENT, [{"key": key, "day": day, "usd": usd} for (key, day), usd in sorted(costs.items())]
         )
-    kept = [(row.number, row.content) for row in fresh if row.content is not None]
+    kept = [_content(row.number, row.content) for row in fresh if row.content is not None]
     if kept:
-        values = [
-            {"row": number, "request": _clean(told.request), "answer": _clean(told.answer)} for number, told in kept
-        ]
-        connection.execute(contents.insert(), values)
+        connection.execute(contents.insert(), kept)
 
 
 def this_month(connection: Connection, now: float, keys: Sequence[str] | None = None) -> list[Spent]:

@@ -121,12 +121,13 @@ def test_strange_text_is_stored_and_a_request_that_no_database_takes_stops_no_ot
     assert ledger.waiting == 0
 
 
-def test_contents_are_kept_only_where_they_are_given(ledger: Ledger, database: Database) -> None:
+def test_contents_are_kept_whole_and_only_where_they_are_given(ledger: Ledger, database: Database) -> None:
     ledger.add(entry(1))
-    ledger.add(entry(2), Content(request='{"messages": []}', answer="def f(): ..."))
+    asked, answered = '{"messages": []}' + " " * 10_000, "def f(): ..." * 10_000
+    ledger.add(entry(2), Content(request=asked, answer=answered))
     ledger.flush()
     with database.reading() as connection:
-        assert [row.answer for row in connection.execute(select(contents))] == ["def f(): ..."]
+        assert [(row.request, row.answer) for row in connection.execute(select(contents))] == [(asked, answered)]
 
 
 def test_requests_older_than_they_are_kept_are_forgotten_and_their_cost_is_not(
