@@ -126,6 +126,39 @@ def test_a_full_disk_stops_no_request_and_loses_no_row(model, small_disk):
 
 
 @pytest.fixture
+def jump(tmp_path, monkeypatch):
+    """Sets the wall clock of routers that are started from now on, to `+1d` say, while they run."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    if library is None:
+        pytest.skip("needs libfaketime: apt-get install libfaketime")
+    clock = tmp_path / "clock"
+    clock.write_text("+0")
+    for name, value in {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return clock.write_text
+
+
+def test_a_clock_that_jumps_stops_no_request_and_gives_no_days_budget_twice(start_router, model, jump, monkeypatch):
+    router = start_router(model("first", charging(100)))
+    monkeypatch.delenv("LD_PRELOAD")
+    key = make_key(router, day_usd=2.5 * (10 * 1 + 100 * 2) / 1e6)
+    assert [chat(router, **key).status for _ in range(4)] == [200, 200, 429, 429]
+    jump("+1d")
+    assert [chat(router, **key).status for _ in range(4)] == [200, 200, 429, 429]
+    jump("-1d")
+    assert [chat(router, **key).status for _ in range(4)] == [200, 200, 429, 429]
+    jump("+0")
+    assert chat(router, **key).status == 429
+    wait_for(lambda: rows(router) == 13)
+    assert rows(router, "count(DISTINCT day)") == 3
+
+
+@pytest.fixture
 def many_files():
     """This process may hold thousands of connections."""
     usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
