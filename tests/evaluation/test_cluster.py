@@ -87,7 +87,7 @@ def actors(cluster: Ray) -> list[psutil.Process]:
     """The processes on the nodes in which a sandbox was opened."""
     raylets = [node.all_processes["raylet"][0].process.pid for node in cluster.worker_nodes]
     found = [child for raylet in raylets for child in psutil.Process(raylet).children()]
-    return [process for process in found if process.cmdline()[:1] == ["ray::Node"]]
+    return [process for process in found if "".join(process.cmdline()[:1]).startswith("ray::Node")]  # or Node.run
 
 
 def with_children(processes: list[psutil.Process]) -> list[psutil.Process]:
