@@ -4,6 +4,7 @@ HoneError
 ├── ConfigError              a YAML file, key, value or environment variable that cannot be used
 ├── Busy                     another process holds what this one needs
 ├── DaemonError              a supervised local process that could not be started or stopped
+├── AnalysisError            a language or a file that cannot be analysed
 ├── DataError                a source or dataset that is missing, empty or malformed
 ├── TrainingError            a run that cannot start or go on
 │   └── NonFiniteLoss        the loss became NaN or infinite
@@ -44,6 +45,10 @@ class Busy(HoneError):
 
 class DaemonError(HoneError):
     """A supervised local process could not be started or stopped."""
+
+
+class AnalysisError(HoneError):
+    """A language or a file that cannot be analysed."""
 
 
 class DataError(HoneError):

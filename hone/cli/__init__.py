@@ -15,7 +15,9 @@ from typer.core import TyperGroup
 from hone.errors import HoneError
 
 # In the order in which a new user meets them. Each is a module of this package with a Typer `app`.
-COMMANDS = ("run", "up", "down", "repro", "data", "train", "eval", "gate", "registry", "deploy", "router", "why")
+COMMANDS = (
+    "run", "up", "down", "repro", "data", "train", "eval", "gate", "registry", "deploy", "router", "code", "why",
+)  # fmt: skip
 
 # What libraries would print between our own lines. What the user set in the environment wins.
 QUIET = {

@@ -1,0 +1,64 @@
+"""What one language adds to what is the same for all: its grammar, its file names, and where its habits differ."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+from tree_sitter import Language, Node, Query
+from tree_sitter_language_pack import get_language
+
+HERE = Path(__file__).parent
+
+
+def nothing(_node: Node) -> str:
+    """No name beside those that the query finds."""
+    return ""
+
+
+def no_docstring(_body: Node) -> str | None:
+    """Documentation is the comment above."""
+    return None
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One language. Its query, `NAME.scm` beside this file, captures definitions with their `name` and `body`, imports
+    and comments; docs/languages.md says how."""
+
+    name: str
+    extensions: tuple[str, ...] = ()  # with their dot
+    grammar: str = ""  # as the parser pack names it; empty: as `name`
+    query_of: str = ""  # the language whose query this one shares
+    query_text: str | None = None  # in place of a file
+    wrappers: frozenset[str] = frozenset()  # nodes around a definition that begin before it: decorators, exports
+    attributes: frozenset[str] = frozenset()  # siblings that may stand between a definition and its comment
+    docstring: Callable[[Node], str | None] = no_docstring  # a body → the string in it that documents, as written
+    documented_above: bool = True  # by comments, where no string in the body does
+    container: Callable[[Node], str] = nothing  # a definition → what it belongs to, where nothing around it says so
+
+    @cached_property
+    def language(self) -> Language:
+        """The grammar."""
+        return get_language(self.grammar or self.name)  # type: ignore[arg-type]
+
+    @cached_property
+    def query(self) -> Query:
+        """The compiled query."""
+        text = (
+            self.query_text
+            if self.query_text is not None
+            else (HERE / f"{self.query_of or self.name}.scm").read_text(encoding="utf-8")
+        )
+        return Query(self.language, text)
+
+
+def text_of(node: Node | None) -> str:
+    """What a node stands for in the source."""
+    return (node.text or b"").decode(errors="replace") if node is not None else ""
+
+
+@lru_cache
+def only_words(text: str) -> str:
+    """A name without the line ends and spaces that a grammar lets stand in it."""
+    return "".join(text.split())

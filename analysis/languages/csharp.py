@@ -1,0 +1,5 @@
+"""C#."""
+
+from analysis.languages.adapter import Adapter
+
+CSHARP = Adapter("csharp", (".cs",))

@@ -1,0 +1,5 @@
+"""Java."""
+
+from analysis.languages.adapter import Adapter
+
+JAVA = Adapter("java", (".java",))

@@ -1,0 +1,5 @@
+"""Kotlin."""
+
+from analysis.languages.adapter import Adapter
+
+KOTLIN = Adapter("kotlin", (".kt", ".kts"))

@@ -1,0 +1,5 @@
+"""PHP."""
+
+from analysis.languages.adapter import Adapter
+
+PHP = Adapter("php", (".php",))

@@ -1,0 +1,45 @@
+"""Python."""
+
+import ast
+import warnings
+
+from tree_sitter import Node
+
+from analysis.languages.adapter import Adapter, text_of
+
+STRINGS = ("string", "concatenated_string")
+
+
+def docstring(body: Node) -> str | None:
+    """The value of the string that stands alone as the first statement (no bytes, no f-string)."""
+    first = next((child for child in body.named_children if child.type != "comment"), None)
+    if first is not None and first.type == "expression_statement" and first.named_child_count == 1:
+        first = first.named_child(0)
+    if first is None or first.type not in STRINGS:
+        return None
+    text = text_of(first)
+    if (
+        first.type == "string"
+        and "\\" not in text
+        and not any(child.type == "interpolation" for child in first.children)
+    ):
+        opening, closing = first.children[0], first.children[-1]
+        prefix = text_of(opening).lower()
+        if "b" in prefix or "f" in prefix:
+            return None
+        return text[len(prefix) : len(text) - (closing.end_byte - closing.start_byte)].replace("\r\n", "\n")
+    try:
+        with warnings.catch_warnings(action="ignore"):  # a stray backslash is not ours to report
+            value = ast.literal_eval(text)
+    except (SyntaxError, ValueError):  # an f-string, or broken
+        return None
+    return value if isinstance(value, str) else None
+
+
+PYTHON = Adapter(
+    "python",
+    (".py", ".pyi"),
+    wrappers=frozenset(["decorated_definition"]),
+    docstring=docstring,
+    documented_above=False,
+)

@@ -1,0 +1,5 @@
+"""Ruby."""
+
+from analysis.languages.adapter import Adapter
+
+RUBY = Adapter("ruby", (".rb", ".rake", ".gemspec"))

@@ -1,0 +1,5 @@
+"""Scala."""
+
+from analysis.languages.adapter import Adapter
+
+SCALA = Adapter("scala", (".scala", ".sc"))

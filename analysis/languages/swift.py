@@ -1,0 +1,5 @@
+"""Swift."""
+
+from analysis.languages.adapter import Adapter
+
+SWIFT = Adapter("swift", (".swift",))

@@ -1,0 +1,240 @@
+"""What stands in a file: functions, classes, imports, comments, found by a language's query in its syntax tree.
+
+Places are bytes from 0, ends excluded, and lines from 1, ends included. Broken code yields what is whole in it.
+"""
+
+import re
+from collections.abc import Iterator
+
+from tree_sitter import Node, QueryCursor, Tree
+
+from analysis.languages.adapter import Adapter, only_words, text_of
+from hone.records import Record
+
+TYPES = frozenset(["class", "struct", "interface", "trait", "enum", "object"])  # kinds of class; a namespace is none
+LOCAL = "<locals>"  # stands in a qualified name for the inside of a function, as in Python's `__qualname__`
+MOST_ERRORS = 100
+SHOWN = 40  # characters of what was not understood
+_MARKS = re.compile(r"^[ \t]*(?:/\*+!?|\*+/|\*(?!/)|///?/?!?|\#+)[ \t]?|[ \t]*\*+/[ \t]*$", re.MULTILINE)
+_OTHER_MARKS = re.compile(r"^[ \t]*(?:-{2,}|;+|%+)[ \t|^]*", re.MULTILINE)  # of Lua, SQL and Haskell; Lisp; Erlang
+
+
+class Place(Record, frozen=True):
+    """A part of a file."""
+
+    start: int
+    end: int
+    first_line: int
+    last_line: int
+
+
+class Function(Record, frozen=True):
+    """A function, method or constructor with a body, its decorators and modifiers included."""
+
+    name: str
+    qualified_name: str  # `Class.method`, `outer.<locals>.inner`
+    place: Place
+    body: Place  # of a language whose grammar has no node for it, the whole function
+    docstring: str = ""  # without quotes, comment marks and indentation
+
+
+class Class(Record, frozen=True):
+    """A class, or what a language has in its place."""
+
+    name: str
+    qualified_name: str
+    kind: str  # "class", "struct", "interface", "trait", "enum", "object"
+    place: Place
+    docstring: str = ""
+
+
+class Import(Record, frozen=True):
+    """One import statement."""
+
+    text: str
+    place: Place
+
+
+class Comment(Record, frozen=True):
+    """One comment, its marks included."""
+
+    text: str
+    place: Place
+
+
+class Fault(Record, frozen=True):
+    """A place that the grammar could not follow."""
+
+    message: str
+    place: Place
+
+
+class Syntax(Record, frozen=True):
+    """A file's parts, each in the order of the lines."""
+
+    functions: tuple[Function, ...] = ()
+    classes: tuple[Class, ...] = ()
+    imports: tuple[Import, ...] = ()
+    comments: tuple[Comment, ...] = ()
+
+
+class _Found:
+    """One definition on its way to a record."""
+
+    __slots__ = ("body", "end", "kind", "lead", "name", "node", "qualified", "start")
+
+    def __init__(self, kind: str, node: Node, name: str, body: Node | None) -> None:
+        self.kind, self.node, self.name, self.body = kind, node, name, body
+        self.start, self.end = node.start_byte, node.end_byte
+        self.lead = node  # the outermost node that belongs to it alone
+        self.qualified = ""
+
+
+def syntax_of(tree: Tree, adapter: Adapter) -> Syntax:
+    """The parts of a tree."""
+    definitions: dict[tuple[int, int], _Found] = {}
+    imports: list[Node] = []
+    comments: list[Node] = []
+    for _, captures in QueryCursor(adapter.query).matches(tree.root_node):
+        if "comment" in captures:
+            comments += captures["comment"]
+        elif "import" in captures:
+            imports += captures["import"]
+        else:
+            bodies = captures.pop("body", None)
+            body = bodies[0] if bodies else None
+            name = captures.pop("name")[0]
+            ((kind, (node, *_)),) = captures.items()
+            found = _Found(kind, node, only_words(text_of(name)), body)
+            definitions.setdefault((found.start, -found.end), found)
+    ordered = [definitions[key] for key in sorted(definitions)]
+    _qualify(ordered, adapter)
+    documentation = _Documentation(comments, adapter)
+    functions, classes = [], []
+    for found in ordered:
+        if found.kind == "function":
+            place = _place(found.lead, found.node)
+            inner = _place(found.body or found.node)
+            functions.append(Function(found.name, found.qualified, place, inner, documentation.text(found)))
+        elif found.kind in TYPES:
+            place = _place(found.lead, found.node)
+            classes.append(Class(found.name, found.qualified, found.kind, place, documentation.text(found)))
+    return Syntax(
+        functions=tuple(functions),
+        classes=tuple(classes),
+        imports=tuple(_import(node) for node in imports),
+        comments=tuple(Comment(text_of(node), _place(node)) for node in comments),
+    )
+
+
+def _import(node: Node) -> Import:
+    """Without the comment or line end behind it, which some grammars take in."""
+    last = node
+    while last.child_count:
+        parts = [child for child in last.children if "comment" not in child.type]
+        if not parts or len(parts) == last.child_count:
+            break
+        last = parts[-1]
+    place = _place(node, last)
+    text = (node.text or b"")[: place.end - place.start].decode(errors="replace")
+    return Import(text.rstrip(), place)
+
+
+def faults_of(tree: Tree) -> tuple[Fault, ...]:
+    """The first places that could not be followed. Goes down only where there is one."""
+    return tuple(_faults(tree.root_node)) if tree.root_node.has_error else ()
+
+
+def _faults(root: Node) -> Iterator[Fault]:
+    found = 0
+    waiting = [root]
+    while waiting and found < MOST_ERRORS:
+        node = waiting.pop()
+        if node.is_missing:
+            found += 1
+            yield Fault(f"`{node.type}` is missing", _place(node))
+        elif node.is_error:
+            found += 1
+            text = " ".join(text_of(node)[: 4 * SHOWN].split())
+            yield Fault(f"`{text[:SHOWN]}{'…' if len(text) > SHOWN else ''}` was not expected", _place(node))
+        else:
+            waiting += [child for child in reversed(node.children) if child.has_error or child.is_missing]
+
+
+def _qualify(ordered: list[_Found], adapter: Adapter) -> None:
+    """Gives each its qualified name, from those around it, and its lead."""
+    around: list[_Found] = []
+    for found in ordered:
+        while around and around[-1].end <= found.start:
+            around.pop()
+        if around:
+            outer = around[-1]
+            prefix = f"{outer.qualified}.{LOCAL}." if outer.kind == "function" else f"{outer.qualified}."
+        else:
+            container = adapter.container(found.node)
+            prefix = f"{container}." if container else ""
+        found.qualified = prefix + found.name
+        lead = found.node
+        while (parent := lead.parent) is not None and parent.type in adapter.wrappers:
+            lead = parent
+        found.lead = lead
+        around.append(found)
+
+
+class _Documentation:
+    """The comments that stand alone on their lines, to be found by the line below them."""
+
+    def __init__(self, comments: list[Node], adapter: Adapter) -> None:
+        self._attributes = adapter.attributes
+        self._docstring = adapter.docstring
+        self._ends: dict[int, Node] = {}
+        for node in comments if adapter.documented_above else ():
+            before = node.prev_sibling
+            if before is None or before.end_point.row < node.start_point.row:
+                self._ends[_last_row(node)] = node
+
+    def text(self, found: _Found) -> str:
+        """What documents a definition: a string in its body, or the comment that ends right above it."""
+        written = self._docstring(found.body) if found.body is not None else None
+        return self._comment(found) if written is None else _dedented(written)
+
+    def _comment(self, found: _Found) -> str:
+        top = found.lead
+        while (before := top.prev_sibling) is not None and before.type in self._attributes:
+            top = before
+        row = top.start_point.row - 1
+        parts: list[str] = []
+        while (node := self._ends.get(row)) is not None:
+            text = text_of(node)
+            if parts and text.startswith("/*"):
+                break
+            parts.append(text.rstrip("\n"))
+            row = node.start_point.row - 1
+            if text.startswith("/*"):
+                break
+        return _unmarked("\n".join(reversed(parts)))
+
+
+def _unmarked(text: str) -> str:
+    marks = _OTHER_MARKS if text.startswith(("--", ";", "%")) else _MARKS
+    return _dedented(marks.sub("", text)) if text else ""
+
+
+def _dedented(text: str) -> str:
+    """As `inspect.cleandoc`, which takes the first line's indentation apart from that of the others."""
+    lines = text.expandtabs().splitlines()
+    rest = [len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()]
+    margin = min(rest, default=0)
+    return "\n".join([*(line.strip() for line in lines[:1]), *(line[margin:].rstrip() for line in lines[1:])]).strip()
+
+
+def _last_row(node: Node) -> int:
+    """Some grammars end a line's comment at the beginning of the next line."""
+    end = node.end_point
+    return end.row - 1 if end.column == 0 and end.row > node.start_point.row else end.row
+
+
+def _place(first: Node, last: Node | None = None) -> Place:
+    """From the start of one node to the end of another, or of itself."""
+    last = last or first
+    return Place(first.start_byte, last.end_byte, first.start_point.row + 1, _last_row(last) + 1)
