@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 from tree_sitter import Language, Node, Query
@@ -23,14 +23,13 @@ def no_docstring(_body: Node) -> str | None:
 
 @dataclass(frozen=True)
 class Adapter:
-    """One language. Its query, `NAME.scm` beside this file, captures definitions with their `name` and `body`, imports
-    and comments; docs/languages.md says how."""
+    """One language, by the parser pack's name. Its query, `NAME.scm` beside this file unless `queries` says otherwise,
+    captures definitions with their `name` and `body`, imports and comments; docs/languages.md says how."""
 
     name: str
     extensions: tuple[str, ...] = ()  # with their dot
-    grammar: str = ""  # as the parser pack names it; empty: as `name`
-    query_of: str = ""  # the language whose query this one shares
-    query_text: str | None = None  # in place of a file
+    queries: tuple[str, ...] = ()  # files that make its query together, where other languages share some
+    query_text: str | None = None  # in place of files
     wrappers: frozenset[str] = frozenset()  # nodes around a definition that begin before it: decorators, exports
     attributes: frozenset[str] = frozenset()  # siblings that may stand between a definition and its comment
     docstring: Callable[[Node], str | None] = no_docstring  # a body → the string in it that documents, as written
@@ -40,16 +39,15 @@ class Adapter:
     @cached_property
     def language(self) -> Language:
         """The grammar."""
-        return get_language(self.grammar or self.name)  # type: ignore[arg-type]
+        return get_language(self.name)  # type: ignore[arg-type]
 
     @cached_property
     def query(self) -> Query:
         """The compiled query."""
-        text = (
-            self.query_text
-            if self.query_text is not None
-            else (HERE / f"{self.query_of or self.name}.scm").read_text(encoding="utf-8")
-        )
+        text = self.query_text
+        if text is None:
+            files = self.queries or (self.name,)
+            text = "\n".join((HERE / f"{file}.scm").read_text(encoding="utf-8") for file in files)
         return Query(self.language, text)
 
 
@@ -58,7 +56,6 @@ def text_of(node: Node | None) -> str:
     return (node.text or b"").decode(errors="replace") if node is not None else ""
 
 
-@lru_cache
 def only_words(text: str) -> str:
     """A name without the line ends and spaces that a grammar lets stand in it."""
     return "".join(text.split())

@@ -12,4 +12,6 @@ WRAPPERS = frozenset(
         "field_definition",
     ]
 )
-JAVASCRIPT = Adapter("javascript", (".js", ".mjs", ".cjs", ".jsx"), wrappers=WRAPPERS)
+JAVASCRIPT = Adapter(
+    "javascript", (".js", ".mjs", ".cjs", ".jsx"), wrappers=WRAPPERS, queries=("ecmascript", "javascript")
+)
