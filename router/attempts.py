@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from router.breaker import Breakers
 from router.call import Call
-from router.choose import Snapshot, cost_usd, refusal_of, room_tokens, worst_cost_usd
+from router.choose import Snapshot, cost_usd, refusal_of, worst_cost_usd
 from router.exchange import STOPPING
 from router.kinds import Decision, Hop, Usage
 from router.live import Live
@@ -30,7 +30,6 @@ from router.wires import (
     error_event,
     may_continue,
     request_for,
-    trim_oldest,
 )
 
 Said = Refusal | Problem | Unusable
@@ -97,14 +96,16 @@ class Attempts:
     async def _decisions(self, call: Call, watch: Watch) -> Said | None:
         """Chooses, and chooses anew where a switch or new tables have changed the world under a request."""
         said: Said | None = None
+        left_out: tuple[str, ...] = ()
         for _ in range(MOST_DECISIONS):
             call.snapshot = self._live.snapshot()
             call.decision = decision = self._live.decide(call.asked, call.snapshot, call.key, call.at)
-            if not decision.hops and (fitting := self._trimmed(call, decision, call.snapshot)) is not None:
-                call.decision = decision = fitting
-            call.notes = decision.notes
-            if call.trimmed:
-                call.notes = (*call.notes, f"{call.trimmed} oldest turns were left out, so that the rest fits")
+            if not decision.hops:
+                fitting = self._live.trimmed(call.asked, decision, call.snapshot, call.key, call.at)
+                if fitting is not None:
+                    call.asked, decision = fitting
+                    call.decision, left_out = decision, decision.notes[-1:]
+            call.notes = tuple(dict.fromkeys((*decision.notes, *left_out))) if left_out else decision.notes
             if decision.nowhere is not None or not decision.hops:
                 return said if call.exchange.status else self._live.nowhere(decision)
             if call.told is None and self._goes_on(call, decision, call.snapshot):
@@ -119,18 +120,6 @@ class Attempts:
         """Whether a stream that breaks off is to be gone on with elsewhere."""
         route = snapshot.tables.routes.get(decision.capability) if decision.capability is not None else None
         return route is not None and route.continues and may_continue(call.asked)
-
-    def _trimmed(self, call: Call, decision: Decision, snapshot: Snapshot) -> Decision | None:
-        """Where the request goes without its oldest turns, if its route allows that and it helps."""
-        room = room_tokens(call.asked, decision, snapshot)
-        trimmed = trim_oldest(call.asked, room) if room else None
-        if trimmed is None:
-            return None
-        fitting = self._live.decide(trimmed[0], snapshot, call.key, call.at)
-        if not fitting.hops:
-            return None
-        call.asked, call.trimmed = trimmed[0], call.trimmed + trimmed[1]
-        return fitting
 
     async def _places(self, call: Call, hops: tuple[Hop, ...], watch: Watch) -> Said | None:
         """Goes from place to place. None: answered; else what the client is told where nothing else is left."""

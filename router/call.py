@@ -40,7 +40,6 @@ class Call(msgspec.Struct):
     cached: bool = False
     answer: bytes = b""  # what the client got, where it is to be kept
     notes: tuple[str, ...] = ()
-    trimmed: int = 0  # oldest turns that were left out
     told: list[bytes] | None = None  # the events that the client got, where a break is to be gone on with elsewhere
     race: Race | None = None  # with a second attempt at the same request
 

@@ -8,13 +8,13 @@ import asyncio
 from msgspec.structs import replace
 
 from router.breaker import Breakers
-from router.choose import Access, Latency, Provider, Snapshot, Tables, decide, why_not
+from router.choose import Access, Latency, Provider, Snapshot, Tables, decide, room_tokens, why_not
 from router.kinds import Asked, Decision, Dropped, Hop
 from router.money.keys import OPEN, Key
 from router.money.limits import Limiter
 from router.own import OwnDeployments
 from router.refusal import Refusal
-from router.wires import Unusable
+from router.wires import Unusable, trim_oldest
 
 HopKey = tuple[str, str]
 
@@ -43,6 +43,19 @@ def decision_for(asked: Asked, snapshot: Snapshot, access: Access = EVERYTHING) 
         return decision
     named, notes = decision.named or "classified", (*decision.notes, WITHOUT_PROOF)
     return replace(decision, hops=alone.hops, dropped=alone.dropped, named=named, notes=notes, nowhere=None)
+
+
+def trimmed_for(
+    asked: Asked, decision: Decision, snapshot: Snapshot, access: Access = EVERYTHING
+) -> tuple[Asked, Decision] | None:
+    """What to ask without a request's oldest turns, and where, if its route allows that and it helps."""
+    room = room_tokens(asked, decision, snapshot)
+    trimmed = trim_oldest(asked, room) if room else None
+    if trimmed is None:
+        return None
+    fitting = decision_for(trimmed[0], snapshot, access)
+    note = f"{trimmed[1]} oldest turns were left out, so that the rest fits"
+    return (trimmed[0], replace(fitting, notes=(*fitting.notes, note))) if fitting.hops else None
 
 
 def usable_providers(tables: Tables) -> bool:
@@ -85,6 +98,12 @@ class Live:
     def decide(self, asked: Asked, snapshot: Snapshot, key: Key, now: float) -> Decision:
         """Where a request of that key goes; `now` is epoch seconds."""
         return decision_for(asked, snapshot, self.access(key, now))
+
+    def trimmed(
+        self, asked: Asked, decision: Decision, snapshot: Snapshot, key: Key, now: float
+    ) -> tuple[Asked, Decision] | None:
+        """See `trimmed_for`."""
+        return trimmed_for(asked, decision, snapshot, self.access(key, now))
 
     def why_not(self, hop: Hop, asked: Asked, key: Key, now: float) -> Dropped | None:
         """Why a place cannot be asked any more, its breaker aside; None where it can."""

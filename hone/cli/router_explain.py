@@ -32,13 +32,15 @@ def explain(
     from hone.records import to_json
     from router.choose import Snapshot
     from router.choose.explain import explain as in_words
-    from router.live import decision_for
+    from router.live import decision_for, trimmed_for
     from router.own import OwnDeployments
 
     asked = _read(request, door)
     layout = find_layout()
     snapshot = Snapshot(tables=_tables(layout, every_key=every_key), own=OwnDeployments(layout).current())
     decision = decision_for(asked, snapshot)
+    if not decision.hops and (fitting := trimmed_for(asked, decision, snapshot)) is not None:
+        asked, decision = fitting
     print(to_json(decision).decode() if as_json else in_words(asked, decision, snapshot), end="")
     if not decision.hops:
         raise typer.Exit(1)

@@ -50,6 +50,16 @@ def test_a_file_is_explained_with_this_machines_keys(project: Path) -> None:
     assert "sk-secret" not in done.stdout
 
 
+def test_a_route_that_trims_says_how_many_turns_go(project: Path) -> None:
+    path = project / "configs" / "routes.yaml"
+    path.write_text(path.read_text().replace("  debugging:\n", "  debugging:\n    trim_oldest: true\n", 1))
+    turns = [{"role": "user", "content": "word " * 2_000_000}, {"role": "user", "content": "last"}]
+    (project / "request.json").write_text(json.dumps({"model": "hone/debugging", "messages": turns}))
+    done = explain(project, "request.json", "--every-key")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "note      1 oldest turns were left out, so that the rest fits" in done.stdout
+
+
 def test_stdin_is_explained_as_json_for_programs(project: Path) -> None:
     body = (project / "request.json").read_text()
     done = explain(project, "-", "--json", "--every-key", stdin=body)
