@@ -65,8 +65,10 @@ class Keeper:
         self._upstreams.drop_idle()
         self._also()
         if (stamps := self._stamps()) != self._seen:
-            self._seen = stamps
+            self._seen, files = stamps, self._live.tables.files
             await self._reload()
+            if self._live.tables.files != files:  # others are to be watched now
+                self._seen = self._stamps()
         await asyncio.to_thread(self._live.own.refresh)
         await asyncio.gather(*(self._probe(own.hop.key, own.hop.url) for own in self._live.own.current()))
 
@@ -101,7 +103,8 @@ class Keeper:
             self._live.breakers.failed(key, asyncio.get_running_loop().time(), reason)
 
     def _stamps(self) -> tuple[tuple[int, int, int] | None, ...]:
-        return tuple(_stamp(self._configs / name) for name in FILES)
+        """Of the files as they are now."""
+        return tuple(_stamp(path) for path in (*(self._configs / name for name in FILES), *self._live.tables.files))
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -164,7 +164,11 @@ def read_tables(configs: Path, environment: Mapping[str, str], *, now: float) ->
         routes={capability: _route(capability, form, checked.routes, models)
                 for capability, form in checked.routes.routes.items()},
         strict=checked.routes.strict_names,
-        tokenizers={name: configs.parent / path for name, path in checked.catalog.tokenizers.items()},
+        tokenizers=(tokenizers := {name: configs.parent / path for name, path in checked.catalog.tokenizers.items()}),
+        files=(
+            *(configs.parent / form.api_key_file for form in checked.providers.providers.values() if form.api_key_file),
+            *tokenizers.values(),
+        ),
     )  # fmt: skip
 
 

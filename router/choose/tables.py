@@ -97,4 +97,5 @@ class Tables(Record, frozen=True):
     routes: Mapping[Capability, Route]
     strict: bool = False  # a retired name is an error
     tokenizers: Mapping[str, Path] = {}  # by the name that models have for them
+    files: tuple[Path, ...] = ()  # beside the three, what these were read from: keys, tokenizers
     counters: Mapping[str, Callable[[Asked], int]] = {}  # of those: the exact tokens of a request's input

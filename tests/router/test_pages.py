@@ -112,6 +112,25 @@ def test_a_router_with_keys_lets_nobody_else_in(start_router, model):
     assert router.ask("/health/live", body=None).status == 200
 
 
+def test_a_providers_new_key_is_sent_within_moments(start_router, model, tmp_path):
+    first = model("first")
+    key = tmp_path / "key"
+    key.write_text("old\n")
+    router = start_router(first, world={"keys": {"p0": str(key)}})
+    body = b'{"model": "both", "messages": [{"role": "user", "content": "hi"}]}'
+
+    def sent():
+        assert router.ask("/v1/chat/completions", body=body).status == 200
+        return first.requests[-1].headers["authorization"]
+
+    assert sent() == "Bearer old"
+    key.write_text("new and longer\n")
+    until = time.monotonic() + 20
+    while (last := sent()) != "Bearer new and longer" and time.monotonic() < until:
+        time.sleep(0.05)
+    assert last == "Bearer new and longer"
+
+
 def test_a_changed_configuration_is_in_force_within_moments(start_router, model, write_config):
     first, second = model("first"), model("second")
     router = start_router(first)
