@@ -79,7 +79,7 @@ class ControlGroup:
         if name not in self._open:
             try:
                 self._open[name] = os.open(self.memory / name, os.O_RDWR)
-            except PermissionError:
+            except OSError:
                 self._open[name] = os.open(self.memory / name, os.O_RDONLY)
         return self._open[name]
 
