@@ -186,6 +186,8 @@ class Slot:
             raise
         kills = self._group.kills() if self._group else 0
         out_of_memory, self._kills = kills > self._kills, kills
+        if out_of_memory:  # the kernel may have ended all of the group, and with it the checks
+            self._forget_checks()
         wall_s = time.monotonic() - started
         status, detail = finding(candidate, programs, self._limits, out_of_memory=out_of_memory)
         peak = max(self._group.take_peak() if self._group else 0, programs[0].resident_kib << 10)
@@ -277,9 +279,7 @@ class Slot:
             self._pipes[reading] = (programs[0], name)
             theirs.append(writing)
         try:
-            anew = candidate.check is not None and self._checks is None
-            if candidate.check:
-                self._send_check(candidate.entry_point, candidate.check, theirs)
+            anew = candidate.check is not None and self._send_check(candidate.entry_point, candidate.check, theirs)
             order = ORDER.pack(self._limits.timeout_s, candidate.check is not None, anew)
             socket.send_fds(self._control, [order], theirs)
         except OSError as error:
@@ -289,18 +289,24 @@ class Slot:
             for descriptor in theirs:
                 os.close(descriptor)
 
-    def _send_check(self, entry_point: str, check: Check, theirs: list[int]) -> None:
-        """Tells the process of checks; the candidate's end of their line goes to `theirs`, and that of a new process's
-        orders."""
+    def _send_check(self, entry_point: str, check: Check, theirs: list[int]) -> bool:
+        """Tells the process of checks, or a new one that is to be started; whether it is. The candidate's end of their
+        line goes to `theirs`, and that of a new process's orders."""
         near, far = socket.socketpair()
         theirs.append(near.detach())
-        if self._checks is None:
-            self._checks, orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            theirs.append(orders.detach())
         order = memory_file(marshal.dumps((check.setup, entry_point, check.assertions)))
         try:
             with far:
+                if self._checks is not None:
+                    try:
+                        socket.send_fds(self._checks, [b"."], [order, far.fileno()])
+                        return False
+                    except (BrokenPipeError, ConnectionResetError):  # it was killed since its last check
+                        self._forget_checks()
+                self._checks, orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                theirs.append(orders.detach())
                 socket.send_fds(self._checks, [b"."], [order, far.fileno()])
+                return True
         finally:
             os.close(order)
 
