@@ -1,8 +1,10 @@
 """Assertions of several candidates run in one process: nothing of one reaches the next, whatever it did."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
+import psutil
 import pytest
 
 from evaluation.sandbox import Candidate, Check, Limits, Outcome, Sandbox
@@ -80,6 +82,19 @@ def test_a_candidate_that_dies_in_the_middle_leaves_the_next_its_verdict(slot):
     source = "import os\ndef f(x):\n    if x == 1:\n        os._exit(0)\n    return x\n"
     outcomes = run(slot, ("assert f(1) == 1\n", ""), ("assert f(2) == 2\n", ""), source=source)
     assert [one.status for one in outcomes] == ["error", "pass"]
+
+
+def test_checks_that_are_killed_between_two_candidates_leave_the_next_its_verdict():
+    """By the kernel, say, which for want of memory ends all that runs in a slot."""
+    with closing(Namespaces(Limits(timeout_s=2), workers=1)) as slot:
+        assert [outcome.status for outcome in run(slot, HONEST)] == ["pass"]
+        (only,) = slot._free
+        *_, checks = psutil.Process(only._process.pid).children(recursive=True)
+        checks.kill()
+        while checks.status() != psutil.STATUS_ZOMBIE:  # its zygote has not asked for it yet
+            time.sleep(0.001)
+        assert [outcome.status for outcome in run(slot, HONEST, HONEST)] == ["pass", "pass"]
+        assert not checks.is_running()
 
 
 def test_an_answer_that_exhausts_memory_leaves_the_next_its_verdict(slot):
