@@ -3,6 +3,7 @@
 Places are bytes from 0, ends excluded, and lines from 1, ends included. Broken code yields what is whole in it.
 """
 
+import inspect
 import re
 from collections.abc import Iterator
 
@@ -112,12 +113,11 @@ def syntax_of(tree: Tree, adapter: Adapter) -> Syntax:
     documentation = _Documentation(comments, adapter)
     functions, classes = [], []
     for found in ordered:
+        place = _place(found.lead, found.node)
         if found.kind == "function":
-            place = _place(found.lead, found.node)
             inner = _place(found.body or found.node)
             functions.append(Function(found.name, found.qualified, place, inner, documentation.text(found)))
         elif found.kind in TYPES:
-            place = _place(found.lead, found.node)
             classes.append(Class(found.name, found.qualified, found.kind, place, documentation.text(found)))
     return Syntax(
         functions=tuple(functions),
@@ -221,11 +221,8 @@ def _unmarked(text: str) -> str:
 
 
 def _dedented(text: str) -> str:
-    """As `inspect.cleandoc`, which takes the first line's indentation apart from that of the others."""
-    lines = text.expandtabs().splitlines()
-    rest = [len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()]
-    margin = min(rest, default=0)
-    return "\n".join([*(line.strip() for line in lines[:1]), *(line[margin:].rstrip() for line in lines[1:])]).strip()
+    """Without indentation, and without spaces at the ends of lines, which `inspect.cleandoc` leaves."""
+    return "\n".join(line.rstrip() for line in inspect.cleandoc(text).splitlines()).strip()
 
 
 def _last_row(node: Node) -> int:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from router.breaker import Breakers
 from router.call import Call
-from router.choose import Snapshot, cost_usd, refusal_of, worst_cost_usd
+from router.choose import cost_usd, refusal_of, worst_cost_usd
 from router.exchange import STOPPING
-from router.kinds import Decision, Hop, Usage
+from router.kinds import Hop, Usage
 from router.live import Live
 from router.money.keys import OPEN
 from router.money.limits import Limiter
@@ -108,18 +108,13 @@ class Attempts:
             call.notes = tuple(dict.fromkeys((*decision.notes, *left_out))) if left_out else decision.notes
             if decision.nowhere is not None or not decision.hops:
                 return said if call.exchange.status else self._live.nowhere(decision)
-            if call.told is None and self._goes_on(call, decision, call.snapshot):
-                call.told = []
+            route = call.snapshot.route_of(decision)
+            if call.told is None and route is not None and route.continues and may_continue(call.asked):
+                call.told = []  # a stream that breaks off is to be gone on with elsewhere
             said = await self._places(call, decision.hops, watch)
             if said is None or watch.over or self._live.snapshot() is call.snapshot:
                 return said
         return said
-
-    @staticmethod
-    def _goes_on(call: Call, decision: Decision, snapshot: Snapshot) -> bool:
-        """Whether a stream that breaks off is to be gone on with elsewhere."""
-        route = snapshot.tables.routes.get(decision.capability) if decision.capability is not None else None
-        return route is not None and route.continues and may_continue(call.asked)
 
     async def _places(self, call: Call, hops: tuple[Hop, ...], watch: Watch) -> Said | None:
         """Goes from place to place. None: answered; else what the client is told where nothing else is left."""

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from hone.errors import ConfigError
 from router.choose import Tables
-from router.kinds import Asked
+from router.kinds import Asked, Door
 from router.wires import Tokenizer, read_request
 
 KEPT = 32  # requests whose count is remembered: one is weighed for several places, and again after each failure
@@ -41,7 +41,7 @@ def open_tokenizer(name: str, path: Path) -> Tokenizer:
 
 def _counter(tokenizer: Tokenizer) -> Callable[[Asked], int]:
     @lru_cache(KEPT)
-    def count(door: str, body: bytes, model: str, stream: bool) -> int:
-        return read_request(door, body, tokenizer, model=model, stream=stream).input_tokens  # type: ignore[arg-type]
+    def count(door: Door, body: bytes, model: str, stream: bool) -> int:
+        return read_request(door, body, tokenizer, model=model, stream=stream).input_tokens
 
     return lambda asked: count(asked.door, asked.body, asked.model, asked.stream)

@@ -39,7 +39,7 @@ class Adapter:
     @cached_property
     def language(self) -> Language:
         """The grammar."""
-        return get_language(self.name)  # type: ignore[arg-type]
+        return grammar_of(self.name)
 
     @cached_property
     def query(self) -> Query:
@@ -49,6 +49,11 @@ class Adapter:
             files = self.queries or (self.name,)
             text = "\n".join((HERE / f"{file}.scm").read_text(encoding="utf-8") for file in files)
         return Query(self.language, text)
+
+
+def grammar_of(name: str) -> Language:
+    """A grammar by the pack's name. Raises `LookupError` where it has none."""
+    return get_language(name)  # type: ignore[arg-type]  # the pack lists its names as a type, and checks them itself
 
 
 def text_of(node: Node | None) -> str:

@@ -6,9 +6,9 @@ from functools import cache
 from typing import get_args
 
 from tree_sitter import Language, Query, QueryError
-from tree_sitter_language_pack import SupportedLanguage, get_language
+from tree_sitter_language_pack import SupportedLanguage
 
-from analysis.languages.adapter import Adapter
+from analysis.languages.adapter import Adapter, grammar_of
 
 NEVER_ENDING = frozenset(["cobol"])  # its scanner runs for ever on what is no COBOL
 PACKED: tuple[str, ...] = tuple(name for name in get_args(SupportedLanguage) if name not in NEVER_ENDING)
@@ -36,8 +36,7 @@ def generic(name: str) -> Adapter | None:
     """An adapter made of the grammar; None where the pack has none of that name."""
     if name not in PACKED:
         return None
-    language = get_language(name)  # type: ignore[arg-type]
-    return Adapter(name, query_text="\n".join(_patterns(language)))
+    return Adapter(name, query_text="\n".join(_patterns(grammar_of(name))))
 
 
 def _patterns(language: Language) -> Iterator[str]:

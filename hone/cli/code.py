@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hone.cli.given import read_given
 from hone.errors import AnalysisError
 
 if TYPE_CHECKING:
@@ -60,18 +61,12 @@ def outline(
 
 def _read(file: str, language: str) -> "Module":
     """The parsed file. Raises `AnalysisError` that says what is missing."""
-    import sys
-
     from analysis import language_of, parse
 
     known = language or (language_of(Path(file).name) if file != "-" else None)
     if known is None:
         raise AnalysisError(f"the name of `{file}` does not say its language; give it with --language")
-    try:
-        source = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise AnalysisError(f"`{file}` cannot be read: {(error.strerror or str(error)).lower()}") from error
-    return parse(source, known)
+    return parse(read_given(file, AnalysisError), known)
 
 
 def _counted(module: "Module") -> str:

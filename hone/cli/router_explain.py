@@ -1,10 +1,10 @@
 """`hone router explain`: where a request would go, and why."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hone.cli.given import read_given
 from hone.errors import ConfigError
 from hone.layout import Layout, find_layout
 
@@ -48,14 +48,9 @@ def explain(
 
 def _read(request: str, door: str) -> "Asked":
     """The request as the router reads it. Raises `ConfigError` for what is none."""
-    import sys
-
     from router.choose.bodies import DOORS, asked_of, door_of
 
-    try:
-        body = sys.stdin.buffer.read() if request == "-" else Path(request).read_bytes()
-    except OSError as error:
-        raise ConfigError(f"`{request}` cannot be read: {(error.strerror or str(error)).lower()}") from error
+    body = read_given(request, ConfigError)
     wanted = next((known for known in DOORS if known == door), None)
     if door and wanted is None:
         raise ConfigError(f"there is no door `{door}`; there are {', '.join(DOORS)}")

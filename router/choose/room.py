@@ -8,7 +8,7 @@ SHARE_FOR_OUTPUT = 4  # at most a fourth of a window is kept free for an answer 
 
 def room_tokens(asked: Asked, decision: Decision, snapshot: Snapshot) -> int:
     """What the input may take in the largest window that was too small for it; 0 where the route does not trim."""
-    route = snapshot.tables.routes.get(decision.capability) if decision.capability is not None else None
+    route = snapshot.route_of(decision)
     if route is None or not route.trim or decision.hops:
         return 0
     small = {(dropped.provider, dropped.model) for dropped in decision.dropped if dropped.cause == "context"}

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from hone.records import Evidence, Record
-from router.choose.tables import Tables
-from router.kinds import Capability, Hop
+from router.choose.tables import Route, Tables
+from router.kinds import Capability, Decision, Hop
 
 HopKey = tuple[str, str]
 UNLIMITED = float("inf")
@@ -61,6 +61,10 @@ class Snapshot(Record, frozen=True):
     unhealthy: Mapping[HopKey, str] = {}  # healthy ones are absent; the reason in one line
     latency: Mapping[HopKey, Latency] = {}
     plans: dict[Any, Any] = msgspec.field(default_factory=dict)  # what `decide` has worked out; leave it alone
+
+    def route_of(self, decision: Decision) -> Route | None:
+        """The route that a decision was made by; None where the client named a model."""
+        return self.tables.routes.get(decision.capability) if decision.capability is not None else None
 
 
 def measured_of(evidence: Evidence) -> Measured | None:
