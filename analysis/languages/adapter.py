@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tree_sitter import Language, Node, Query
+from tree_sitter import Language, Node, Query, Tree
 from tree_sitter_language_pack import get_language
+
+from analysis.flow import Graph
+from analysis.scopes import Names
 
 HERE = Path(__file__).parent
 
@@ -35,6 +38,8 @@ class Adapter:
     docstring: Callable[[Node], str | None] = no_docstring  # a body → the string in it that documents, as written
     documented_above: bool = True  # by comments, where no string in the body does
     container: Callable[[Node], str] = nothing  # a definition → what it belongs to, where nothing around it says so
+    names: Callable[[Tree, bytes], Names] | None = None  # scopes and the names in them
+    flow: Callable[[Node, bytes], Graph] | None = None  # a function's node, or the root → its control flow
 
     @cached_property
     def language(self) -> Language:
