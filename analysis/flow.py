@@ -44,9 +44,10 @@ class Graph:
 
     __slots__ = ("blocks", "edges", "entry", "exit", "name", "raised")
 
-    def __init__(self, name: str, blocks: list[Block], edges: list[Edge], entry: int, exit: int, raised: int) -> None:  # noqa: A002
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.blocks, self.edges = blocks, edges
-        self.entry = entry
-        self.exit = exit  # where it returns: a block without steps
-        self.raised = raised  # where an exception leaves it: a block without steps
+        self.blocks: list[Block] = []
+        self.edges: list[Edge] = []
+        self.entry = 0  # index of a block
+        self.exit = 0  # where it returns: a block without steps
+        self.raised = 0  # where an exception leaves it: a block without steps

@@ -5,7 +5,7 @@ the epoch, UTC. Digests are `sha256:` and 64 hex digits.
 """
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -20,7 +20,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A frozen value; unknown fields in JSON are errors."""
 
 
-class Origin(Record, frozen=True):
+class Origin(Record, frozen=True, omit_defaults=True):
     """Where an example comes from: data → everyone."""
 
     source: str  # "generated", or the repository's or package's name
@@ -29,6 +29,8 @@ class Origin(Record, frozen=True):
     first_line: int = 0  # 1-based, inclusive
     last_line: int = 0
     licence: str = ""  # SPDX identifier where known
+    language: str = ""  # by `analysis`'s name
+    digest: str = ""  # of the whole file's bytes
 
 
 class TestCase(Record, frozen=True):
@@ -40,11 +42,27 @@ class TestCase(Record, frozen=True):
     expected: Json
 
 
-class Example(Record, frozen=True):
-    """One prompt with its wanted completion: data → training, evaluation.
+class ToolCall(Record, frozen=True):
+    """One call that an assistant makes."""
 
-    `prompt + completion` is the whole text; only the completion is trained on. `tests` is empty where the code
-    cannot be executed by itself (repository sources).
+    name: str
+    arguments: dict[str, Json]
+
+
+class Turn(Record, frozen=True, omit_defaults=True):
+    """One message of a conversation."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str = ""
+    calls: tuple[ToolCall, ...] = ()
+
+
+class Example(Record, frozen=True, omit_defaults=True):
+    """What a model learns from, or is measured on: data → training, evaluation.
+
+    A text: `prompt`, then `completion`, which alone is trained on. A gap (`task` "fill"): `prompt` is before it,
+    `suffix` behind it, `completion` in it. A conversation: `turns`, of which the assistant's are trained on; prompt and
+    completion are empty. `tests` is empty where the code cannot be executed by itself (repository sources).
     """
 
     id: str
@@ -53,6 +71,11 @@ class Example(Record, frozen=True):
     entry_point: str
     origin: Origin
     tests: tuple[TestCase, ...] = ()
+    task: str = "docstring-to-body"
+    suffix: str = ""
+    suffix_first: bool = False  # of a gap: SPM and not PSM (Bavarian et al. 2022, section 3)
+    turns: tuple[Turn, ...] = ()
+    tools: tuple[Json, ...] = ()  # that a conversation may call, as OpenAI's `tools` describe them
 
 
 class Split(Record, frozen=True):
