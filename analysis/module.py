@@ -40,7 +40,7 @@ class Module:
     @cached_property
     def symbols(self) -> tuple[Symbol, ...]:
         """What the file defines, in the order of their first places."""
-        found = [symbol for scope in self.scopes.walk() for symbol in scope.symbols.values()]
+        found = [symbol for scope in self.scopes.walk() for symbol in scope.symbols.values() if symbol.occurrences]
         return tuple(sorted(found, key=lambda symbol: symbol.occurrences[0].start))
 
     @property

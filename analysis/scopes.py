@@ -11,7 +11,7 @@ import msgspec
 class Scope:
     """A part of a file in which names mean the same: the module, a function, a class, a block …"""
 
-    __slots__ = ("captured", "children", "end", "kind", "meanings", "name", "parent", "passed", "start", "symbols")
+    __slots__ = ("children", "end", "kind", "meanings", "name", "parent", "start", "symbols")
 
     def __init__(self, kind: str, name: str, start: int, end: int, parent: "Scope | None") -> None:
         # "module", "function", "lambda", "class", "comprehension", "block", "types" (type parameters, or a type alias),
@@ -23,18 +23,19 @@ class Scope:
         self.children: list[Scope] = []
         self.symbols: dict[str, Symbol] = {}  # what is bound here
         self.meanings: dict[str, Symbol | None] = {}  # of the names that stand here; None as in `Occurrence.symbol`
-        self.passed: set[str] = set()  # names that it, or a scope in it, takes from a function around it
-        self.captured: set[str] = set()  # names of its own that a scope in it takes
         if parent is not None:
             parent.children.append(self)
 
-    def walk(self) -> "Iterator[Scope]":
-        """This scope and all in it, outermost first, in the order of the file."""
+    def walk(self, *, evaluated: bool = False) -> "Iterator[Scope]":
+        """This scope and all in it, outermost first, in the order of the file; `evaluated`: but for annotations."""
         waiting = [self]
         while waiting:
             scope = waiting.pop()
             yield scope
-            waiting += reversed(scope.children)
+            inner = scope.children
+            if evaluated:
+                inner = [one for one in inner if one.kind != "annotation"]
+            waiting += reversed(inner)
 
     def locals(self) -> set[str]:
         """Names that are bound here."""
@@ -42,17 +43,30 @@ class Scope:
 
     def globals(self) -> set[str]:
         """Names that stand here and mean the module's, a builtin, or nothing that the file defines."""
-        return {
-            name for name, symbol in self.meanings.items() if symbol is None or symbol.scope.parent is None
-        } - self.passed
+        return {name for name, symbol in self.meanings.items() if symbol is None or symbol.scope.parent is None}
 
     def frees(self) -> set[str]:
         """Names that it, or a scope in it, takes from a function around it."""
-        return set(self.passed)
+        inside: set[Scope] = set()
+        found: set[str] = set()
+        for scope in self.walk(evaluated=True):
+            inside.add(scope)
+            found.update(symbol.name for symbol in scope.captures() if symbol.scope not in inside)
+        return found
 
     def cells(self) -> set[str]:
         """Names that are bound here and taken by a scope in it."""
-        return set(self.captured)
+        inner = self.walk(evaluated=True)
+        next(inner)
+        return {symbol.name for scope in inner for symbol in scope.captures() if symbol.scope is self}
+
+    def captures(self) -> "Iterator[Symbol]":
+        """What the names that stand here mean in functions: no globals, and not what a class binds."""
+        for symbol in self.meanings.values():
+            if symbol is None or symbol.scope.parent is None:
+                continue
+            if symbol.scope.kind != "class" or symbol.scope.symbols.get(symbol.name) is not symbol:
+                yield symbol
 
 
 class Symbol:

@@ -10,6 +10,7 @@ from analysis.scopes import Occurrence, Scope, Symbol
 
 _START = attrgetter("start")
 SEES_CLASS = ("types", "annotation")  # scopes that see the names of a class right around them
+FUNCTIONS = ("function", "lambda", "comprehension")
 CELL = "__class__"  # what `super()` needs: a name that a class gives to its methods alone
 
 
@@ -22,9 +23,7 @@ class Spelled(dict[bytes, tuple[str, list[Occurrence]]]):
         self.private = private
 
     def __missing__(self, raw: bytes) -> tuple[str, list[Occurrence]]:
-        name = raw.decode(errors="replace")
-        if not name.isascii():
-            name = unicodedata.normalize("NFKC", name)
+        name = spelled(raw)
         if self.private and name.startswith("__") and not name.endswith("__"):
             name = self.private + name
         found = self[raw] = (name, [])
@@ -43,6 +42,12 @@ class Table:
         self.bound: dict[str, str] = {}  # a name that is bound here → the kind of what it is
         self.declared: dict[str, str] = {}  # a name → "global" or "nonlocal"
         self.cell: Symbol | None = None
+
+
+def spelled(raw: bytes) -> str:
+    """A name as Python compares it (PEP 3131)."""
+    name = raw.decode(errors="replace")
+    return name if name.isascii() else unicodedata.normalize("NFKC", name)
 
 
 def private_prefix(class_name: str) -> str:
@@ -64,18 +69,14 @@ def bind(tables: list[Table]) -> None:
                 symbol = meanings[name]
             else:
                 symbol = meanings[name] = meaning(table, name, root, taken)
-                if symbol is not None and symbol.scope is not scope and symbol.scope is not root:
-                    _capture(scope, symbol)
             if symbol is not None:
                 if symbol.occurrences:
                     again.add(symbol)
                 symbol.occurrences += places
                 for place in places:
                     place.symbol = symbol
-        if "super" in meanings and scope.kind != "class" and scope is not root and CELL not in meanings:
-            symbol = meanings[CELL] = meaning(table, CELL, root, taken)
-            if symbol is not None and symbol.scope is not scope and symbol.scope is not root:
-                _capture(scope, symbol)
+        if "super" in meanings and CELL not in meanings and scope.kind in FUNCTIONS:
+            meanings[CELL] = meaning(table, CELL, root, taken)
     for symbol in again:
         symbol.occurrences.sort(key=_START)
 
@@ -127,16 +128,3 @@ def _around(table: Table | None, name: str) -> Symbol | None:
             return table.scope.symbols[name]
         table = table.parent
     return None
-
-
-def _capture(scope: Scope, symbol: Symbol) -> None:
-    """Notes that a scope takes a name from one around it, in all those between them. An annotation takes nothing."""
-    if symbol.scope.kind == "class" and symbol.name != CELL:
-        return
-    inner: Scope | None = scope
-    while inner is not None and inner is not symbol.scope:
-        if inner.kind == "annotation" or symbol.name in inner.passed:
-            return
-        inner.passed.add(symbol.name)
-        inner = inner.parent
-    symbol.scope.captured.add(symbol.name)

@@ -11,7 +11,7 @@ from functools import cache
 from tree_sitter import Language, Node, Tree
 
 from analysis.languages.adapter import grammar_of
-from analysis.languages.python_binding import Table, bind, private_prefix
+from analysis.languages.python_binding import Table, bind, private_prefix, spelled
 from analysis.scopes import Names, Occurrence, Scope
 
 # A place where a name is not just read: its role, the kind of what is bound (empty: nothing is), the table of the scope
@@ -39,10 +39,7 @@ def names_of(tree: Tree, source: bytes) -> Names:
     reader = _Reader(tree.root_node, source)
     reader.read(_grammar())
     bind(reader.tables)
-    occurrences = reader.occurrences
-    if any(b"" in table.names for table in reader.tables):  # the parser put in a name that is missing
-        occurrences = [one for one in occurrences if one.start < one.end]
-    return Names(reader.tables[0].scope, occurrences, tuple(reader.stars))
+    return Names(reader.tables[0].scope, reader.occurrences, tuple(reader.stars))
 
 
 class _Grammar:
@@ -104,6 +101,8 @@ class _Reader:
             if kind == identifier:
                 start, end = node.start_byte, node.end_byte
                 mark = marks.get(start)
+                if start == end:  # missing, and put in by the parser
+                    continue
                 if mark is None:
                     name, places = names[source[start:end]]
                     place = Occurrence(name, "load", start, end, scope)
@@ -158,26 +157,27 @@ class _Reader:
     def _definition(self, node: Node, kind: str) -> None:
         """Type parameters have a scope of their own, between the one around and the definition's."""
         outer = middle = self.table
-        head, body = [], []
-        children = node.named_children
-        parameters = next((child for child in children if child.type == "type_parameter"), None)
-        if parameters is not None:
+        parts = {child.type: child for child in node.named_children}
+        named, generic = parts.get("identifier"), parts.get("type_parameter")
+        name = spelled(self.source[named.start_byte : named.end_byte]) if named else ""
+        if generic is not None:
             middle = self.open("types", "", node, outer)
-        if (named := node.child_by_field_name("name")) is not None:
-            self.marks[named.start_byte] = ("store", kind, outer, None)
-        written = self.source[named.start_byte : named.end_byte].decode(errors="replace") if named else ""
-        inner = self.open(kind, written, node, middle)
-        if parameters is not None:
             if kind == "class":
-                middle.names.private = private_prefix(written)
-            self._type_parameters(parameters, middle)
-        for child in children:
-            if child.type == "block":
+                middle.names.private = private_prefix(name)
+            self._type_parameters(generic, middle)
+        inner = self.open(kind, name, node, middle)
+        head: list[Node] = []
+        body: list[Node] = []
+        for child in node.named_children:
+            part = child.type
+            if part == "block":
                 body.append(child)
-            elif child.type == "parameters":
+            elif part == "parameters":
                 head += self._parameters(child, inner)
             else:
                 head.append(child)
+        if named is not None:
+            self.marks[named.start_byte] = ("store", kind, outer, None)
         self.then(inner, body)
         self.then(middle, head)
 
@@ -252,7 +252,7 @@ class _Reader:
         """`x = …`, `x: int = …` and `x: int`, which gives no value; `(x): int` does not even bind."""
         children = node.named_children
         left = children[0]
-        if node.child_by_field_name("right") is not None:
+        if children[-1].type != "type":
             self.target(left, STORE)
         elif left.type == "identifier":
             self.target(left, ANNOTATED)
