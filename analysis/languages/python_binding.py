@@ -75,10 +75,14 @@ def bind(tables: list[Table]) -> None:
                 symbol.occurrences += places
                 for place in places:
                     place.symbol = symbol
-        if "super" in meanings and CELL not in meanings and scope.kind in FUNCTIONS:
+        if "super" in meanings and CELL not in meanings and scope.kind in FUNCTIONS and _is_read(table, b"super"):
             meanings[CELL] = meaning(table, CELL, root, taken)
     for symbol in again:
         symbol.occurrences.sort(key=_START)
+
+
+def _is_read(table: Table, raw: bytes) -> bool:
+    return any(place.role == "load" for place in table.names[raw][1])
 
 
 def _make_symbols(tables: list[Table]) -> set[str]:

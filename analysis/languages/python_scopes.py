@@ -26,6 +26,7 @@ ANNOTATED: Mark = ("declare", "variable", None, None)
 DECLARED: Mark = ("declare", "", None, None)
 READ: Mark = ("load", "", None, None)
 
+EXTRAS = ("comment", "line_continuation")  # can stand between any two parts
 QUOTES = b"\"'"
 LEAVES = (
     "comment", "line_continuation", "integer", "float", "true", "false", "none", "ellipsis", "string_start",
@@ -60,6 +61,10 @@ class _Grammar:
 @cache
 def _grammar() -> _Grammar:
     return _Grammar(grammar_of("python"))
+
+
+def _without_extras(node: Node) -> list[Node]:
+    return [child for child in node.named_children if child.type not in EXTRAS]
 
 
 class _Reader:
@@ -218,11 +223,14 @@ class _Reader:
     def lambda_(self, node: Node) -> None:
         """Defaults are read outside."""
         inner = self.open("lambda", "", node, self.table)
-        children = node.named_children
-        head = []
-        if children and children[0].type == "lambda_parameters":
-            head = self._parameters(children.pop(0), inner)
-        self.then(inner, children)
+        head: list[Node] = []
+        body: list[Node] = []
+        for child in node.named_children:
+            if child.type == "lambda_parameters":
+                head += self._parameters(child, inner)
+            else:
+                body.append(child)
+        self.then(inner, body)
         self.then(self.table, head)
 
     def comprehension(self, node: Node) -> None:
@@ -232,7 +240,7 @@ class _Reader:
         children = node.named_children
         for index, child in enumerate(children):
             if child.type == "for_in_clause":
-                parts = [part for part in child.named_children if part.type != "comment"]
+                parts = _without_extras(child)
                 if parts:
                     self.target(parts[0], STORE)
                 self.then(inner, children[index + 1 :])
@@ -243,7 +251,7 @@ class _Reader:
 
     def first_is_target(self, node: Node) -> None:
         """`for x in …`, with its `async`, in a statement or a comprehension."""
-        children = node.named_children
+        children = _without_extras(node)
         if children:
             self.target(children[0], STORE)
         self.waiting += children[::-1]
@@ -310,7 +318,7 @@ class _Reader:
 
     def import_from(self, node: Node) -> None:
         """`from a import b`, where the first that is named is the module."""
-        children = node.named_children
+        children = _without_extras(node)
         if any(child.type == "wildcard_import" for child in children):
             self.stars.append(self.source[children[0].start_byte : children[0].end_byte].decode(errors="replace"))
         self._import(children[1:])
