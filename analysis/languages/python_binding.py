@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from analysis.scopes import Occurrence, Scope, Symbol
 
-_START = attrgetter("start")
+START = attrgetter("start")
 SEES_CLASS = ("types", "annotation")  # scopes that see the names of a class right around them
 FUNCTIONS = ("function", "lambda", "comprehension")
 CELL = "__class__"  # what `super()` needs: a name that a class gives to its methods alone
@@ -78,7 +78,7 @@ def bind(tables: list[Table]) -> None:
         if "super" in meanings and CELL not in meanings and scope.kind in FUNCTIONS and _is_read(table, b"super"):
             meanings[CELL] = meaning(table, CELL, root, taken)
     for symbol in again:
-        symbol.occurrences.sort(key=_START)
+        symbol.occurrences.sort(key=START)
 
 
 def _is_read(table: Table, raw: bytes) -> bool:

@@ -11,7 +11,7 @@ from functools import cache
 from tree_sitter import Language, Node, Tree
 
 from analysis.languages.adapter import grammar_of
-from analysis.languages.python_binding import Table, bind, private_prefix, spelled
+from analysis.languages.python_binding import START, Table, bind, private_prefix, spelled
 from analysis.scopes import Names, Occurrence, Scope
 
 # A place where a name is not just read: its role, the kind of what is bound (empty: nothing is), the table of the scope
@@ -39,6 +39,11 @@ def names_of(tree: Tree, source: bytes) -> Names:
     """The scopes of a file, and all names in it bound to what they mean."""
     reader = _Reader(tree.root_node, source)
     reader.read(_grammar())
+    if tree.root_node.has_error:  # what is broken can stand before what it would come after
+        reader.occurrences.sort(key=START)
+        for table in reader.tables:
+            for _, places in table.names.values():
+                places.sort(key=START)
     bind(reader.tables)
     return Names(reader.tables[0].scope, reader.occurrences, tuple(reader.stars))
 
@@ -196,8 +201,9 @@ class _Reader:
                 self.marks[child.start_byte] = mark
             elif kind in TARGETS:
                 self.target(child, mark)
-            elif kind in PARAMETERS and (first := child.named_child(0)) is not None:
-                self.target(first, mark)
+            elif kind in PARAMETERS:
+                for first in child.named_children[:1]:
+                    self.target(first, mark)
         return children
 
     def _type_parameters(self, node: Node, table: Table) -> None:
@@ -264,7 +270,7 @@ class _Reader:
             self.target(left, STORE)
         elif left.type == "identifier":
             self.target(left, ANNOTATED)
-        elif left.type == "tuple_pattern" and (only := left.named_child(0)) and only.type == "identifier":
+        elif left.type == "tuple_pattern" and [part.type for part in left.named_children] == ["identifier"]:
             children = children[1:]
         self.waiting += children[::-1]
 
@@ -330,16 +336,17 @@ class _Reader:
         self._import(children)
 
     def _import(self, children: list[Node]) -> None:
-        found = []
+        found: list[Node] = []
         for child in children:
-            bound = None
+            bound = [child]
             if child.type == "dotted_name":
-                bound = child.named_child(0)
+                bound = child.named_children[:1]
             elif child.type == "aliased_import":
-                bound = child.child_by_field_name("alias")
-            if bound is not None:
-                self.marks[bound.start_byte] = IMPORT
-            found.append(bound or child)
+                bound = child.named_children[-1:]
+            for name in bound:
+                if name.type == "identifier":
+                    self.marks[name.start_byte] = IMPORT
+            found += bound
         self.waiting += found[::-1]
 
     def attribute(self, node: Node) -> None:
