@@ -262,5 +262,5 @@ def test_mutated_files_keep_their_names_in_order_and_in_their_scopes():
 
 
 def test_a_language_without_scopes_says_which_have_them():
-    with pytest.raises(AnalysisError, match="`lua` has no scopes; those that have them are .*python"):
+    with pytest.raises(AnalysisError, match=r"`lua` has no scopes; those that have them are .*python"):
         _ = parse("x = 1", "lua").scopes
