@@ -170,7 +170,7 @@ def _import(reader: Reader, children: list[Node]) -> None:
 
 def attribute(reader: Reader, node: Node) -> None:
     """In `a.b`, `b` is no name."""
-    reader.waiting += node.children[:1]
+    reader.waiting.append(node.child(0))
 
 
 def keyword(reader: Reader, node: Node) -> None:
