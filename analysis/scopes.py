@@ -12,12 +12,16 @@ class Scope:
     __slots__ = ("children", "end", "kind", "name", "parent", "start", "symbols")
 
     def __init__(self, kind: str, name: str, start: int, end: int, parent: "Scope | None") -> None:
-        self.kind = kind  # "module", "function", "lambda", "class", "comprehension", "block", "types" (type parameters)
+        # "module", "function", "lambda", "class", "comprehension", "block", "types" (type parameters, or a function's
+        # type), "namespace", "name" (of a function expression, for itself alone)
+        self.kind = kind
         self.name = name  # empty where it has none
         self.start, self.end = start, end  # of the node that makes it
         self.parent = parent
         self.children: list[Scope] = []
-        self.symbols: dict[str, Symbol] = {}  # what is bound here
+        # What is bound here, by name. Where a type, a method or a label is called as something else in the scope, the
+        # later of both has a mark behind its key: `name<>`, `name()`, `name:`.
+        self.symbols: dict[str, Symbol] = {}
         if parent is not None:
             parent.children.append(self)
 
@@ -35,7 +39,7 @@ class Symbol:
 
     def __init__(self, name: str, kind: str, scope: Scope) -> None:
         self.name = name
-        self.kind = kind  # "variable", "parameter", "function", "class", "import", "type", "label"
+        self.kind = kind  # "variable", "parameter", "function", "class", "import", "type", "namespace", "label"
         self.scope = scope
         self.occurrences: list[Occurrence] = []  # definitions and references, in the order of the file
 
