@@ -19,8 +19,8 @@ class Scope:
         self.start, self.end = start, end  # of the node that makes it
         self.parent = parent
         self.children: list[Scope] = []
-        # What is bound here, by name. Where a type, a method or a label is called as something else in the scope, the
-        # later of both has a mark behind its key: `name<>`, `name()`, `name:`.
+        # What is bound here, by name. Where a variable and a type, a method or a label have the same name, the key of
+        # what is no variable has a mark: `name<>`, `name()`, `name:`.
         self.symbols: dict[str, Symbol] = {}
         if parent is not None:
             parent.children.append(self)

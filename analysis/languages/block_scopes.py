@@ -13,7 +13,7 @@ from analysis.scopes import Names, Occurrence, Scope, Symbol
 # Spaces of names, for languages where a type, a method or a label may be called as a variable is.
 VALUE, TYPE, METHOD, LABEL = 1, 2, 4, 8
 ANY = VALUE | TYPE | METHOD
-# What the later of two bears in its scope's table, where one scope has the same name in two spaces.
+# What stands behind a name in its scope's table, where the scope calls a variable so too.
 MARKS = {VALUE: "", TYPE: "<>", METHOD: "()", LABEL: ":"}
 
 Handler = Callable[["Binder", Node, Scope], None]
@@ -22,7 +22,19 @@ Handler = Callable[["Binder", Node, Scope], None]
 class Binder:
     """One file on its way to `Names`."""
 
-    __slots__ = ("_handlers", "_kinds", "_merges", "_noted", "_spaces", "inner", "root", "since", "source", "waiting")
+    __slots__ = (
+        "_handlers",
+        "_kinds",
+        "_merges",
+        "_noted",
+        "_spaces",
+        "inner",
+        "root",
+        "since",
+        "source",
+        "types",
+        "waiting",
+    )
 
     def __init__(self, source: bytes, handlers: Mapping[str, Handler], kinds: Mapping[str, int], merges: bool) -> None:
         """`kinds` are the spaces in which each kind of symbol is found. Where a language `merges`, equal names of one
@@ -32,6 +44,7 @@ class Binder:
         self.waiting: list[tuple[Node, Scope]] = []
         self.since: dict[Symbol, int] = {}  # from which byte on a symbol is seen, where that is not everywhere
         self.inner: dict[Scope, int] = {}  # where a function's body begins, which its parameters do not see
+        self.types: dict[str, Node] = {}  # what the file's types stand for, where a language has to know
         self._handlers, self._kinds, self._merges = handlers, kinds, merges
         self._noted: list[tuple[Occurrence, int]] = []
         self._spaces: dict[Symbol, int] = {}
@@ -68,13 +81,17 @@ class Binder:
     def symbol(self, name: str, kind: str, scope: Scope) -> Symbol:
         """What a scope calls so, made where it is not there."""
         space = self._kinds[kind]
-        key = name
-        known = scope.symbols.get(key)
+        key, table = name, scope.symbols
+        known = table.get(key)
         if known is not None and not self._merges and not self._space(known) & space:
-            key = name + MARKS[space & -space]
-            known = scope.symbols.get(key)
+            if space & VALUE:
+                table[name + _mark(self._space(known))] = known
+                known = None
+            else:
+                key = name + _mark(space)
+                known = table.get(key)
         if known is None:
-            known = scope.symbols[key] = Symbol(name, kind, scope)
+            known = table[key] = Symbol(name, kind, scope)
         elif not self._space(known) & space:
             self._spaces[known] = self._space(known) | space
         return known
@@ -89,10 +106,14 @@ class Binder:
         before = len(scope.symbols)
         symbol = self.symbol(name, kind, scope)
         if len(scope.symbols) > before:
-            start = since or self.inner.get(scope, 0)
-            if start and node.start_byte >= self.inner.get(scope, 0):
+            inner = self.inner.get(scope, 0)
+            if (start := since or inner) and node.start_byte >= inner:
                 self.since[symbol] = start
-        occurrence = Occurrence(name, role, node.start_byte, node.end_byte, at or scope)
+        self.place(symbol, role, node.start_byte, node.end_byte, at or scope)
+
+    def place(self, symbol: Symbol, role: str, start: int, end: int, scope: Scope) -> None:
+        """Notes a place of a symbol that is known already."""
+        occurrence = Occurrence(symbol.name, role, start, end, scope)
         occurrence.symbol = symbol
         self._noted.append((occurrence, 0))
 
@@ -101,12 +122,6 @@ class Binder:
         name = self.text(node)
         if name:
             self._noted.append((Occurrence(name, role, node.start_byte, node.end_byte, scope), space))
-
-    def bind(self, node: Node, symbol: Symbol, scope: Scope, role: str) -> None:
-        """Notes a place of a symbol that is known already."""
-        occurrence = Occurrence(symbol.name, role, node.start_byte, node.end_byte, scope)
-        occurrence.symbol = symbol
-        self._noted.append((occurrence, 0))
 
     def _space(self, symbol: Symbol) -> int:
         return self._spaces.get(symbol) or self._kinds[symbol.kind]
@@ -140,6 +155,10 @@ class Binder:
             if one & space and (symbol := scope.symbols.get(name + mark)) is not None and self._space(symbol) & space:
                 return symbol
         return None
+
+
+def _mark(space: int) -> str:
+    return MARKS[space & -space]
 
 
 def field(node: Node, name: str) -> Node | None:
