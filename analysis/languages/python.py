@@ -7,6 +7,7 @@ from tree_sitter import Node
 
 from analysis.languages.adapter import Adapter, text_of
 from analysis.languages.python_flow import flow, flows
+from analysis.languages.python_scopes import names_of
 
 STRINGS = ("string", "concatenated_string")
 
@@ -41,4 +42,5 @@ PYTHON = Adapter(
     documented_above=False,
     flow=flow,
     flows=flows,
+    names=names_of,
 )
