@@ -38,8 +38,8 @@ class Edge:
 
     def __init__(self, source: int, target: int, kind: str, condition: str = "") -> None:
         self.source, self.target = source, target  # indices of blocks
-        # "next", "true", "false", "case", "loop" (back to a loop's head), "break", "continue", "return", "exception",
-        # "suppress" (goes on behind a block whose exit swallowed the exception: it may, but most never do)
+        # "next", "true", "false", "case", "loop" (from a loop's end to its head), "break", "continue", "return",
+        # "exception", "suppress" (goes on behind a block whose exit swallowed the exception: it may, most never do)
         self.kind = kind
         self.condition = condition  # as written, where there is one
 

@@ -269,6 +269,7 @@ class Builder:
             if source in empty:
                 onward[source].append((target, kind))
         ways = [(source, *_end_of(target, kind, onward), condition) for source, target, kind, condition in self._ways]
+        ways = list(dict.fromkeys(ways))
         kept = {target for _, target, _, _ in ways}
         self.graph.blocks = [block for block in blocks if block not in empty or block in kept]
         gone = empty - kept
@@ -281,7 +282,5 @@ def _end_of(target: Block, kind: str, onward: dict[Block, list[tuple[Block, str]
     while len(further := onward.get(target, [])) == 1 and target not in passed:
         passed.add(target)
         behind, how = further[0]
-        if kind != "next" and how not in ("next", "exception"):
-            break
         target, kind = behind, how if kind == "next" else kind
     return target, kind

@@ -254,7 +254,7 @@ class Conditions:
         build.start(inside)
         if target is not None:
             self.spans.append(span_of(target))
-            self.flush(target.type)
+            self.flush("target")
 
 
 _SPLIT: dict[int, Callable[[Conditions, Node], Work]] = {

@@ -198,7 +198,7 @@ class _Flow:
         build.start(body)
         if target is not None:
             yield self.expressions.evaluate(target)
-            self.expressions.flush(target.type)
+            self.expressions.flush("target")
         yield self._body(node.child_by_field_id(nodes.F_BODY))
         yield self._end_loop(node, around, head, done, behind)
 
@@ -439,7 +439,7 @@ class _Flow:
 
 def _raises(kind: int, parts: list[Node]) -> bool:
     if not parts:
-        return False
+        return kind in _RAISE
     if kind in nodes.ASSIGNMENT and len(parts) > 1:
         return parts[0].kind_id not in nodes.LITERAL or any(one.kind_id not in nodes.IDENTIFIER for one in parts[1:])
     return True
@@ -454,6 +454,9 @@ def _items(node: Node) -> Iterable[Node]:
             yield part
         else:
             pending += part.named_children[::-1]
+
+
+_RAISE = nodes.kinds("raise_statement")
 
 
 def _table(*rows: tuple[str, T]) -> dict[int, T]:

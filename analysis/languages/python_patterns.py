@@ -48,6 +48,7 @@ def captures(pattern: Node, build: Builder) -> Work:
         node = pending.pop()
         if node.kind_id in nodes.UNION_PATTERN and any(captured for _, captured in _leaves([node])):
             _flush(spans, build)
+            build.step("union_pattern", *span_of(node), (), raises=False)
             behind, start = build.block(), build.open()
             for alternative in parts_of(node):
                 entry = build.block()
