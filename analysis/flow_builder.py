@@ -106,6 +106,12 @@ class Builder:
         here = self.here or self.open()
         here.steps.append(Step(kind, start, end, spans, raises))
         if raises and not self._exposed:
+            self.expose()
+
+    def expose(self) -> None:
+        """An exception may come here."""
+        here = self.open()
+        if not self._exposed:
             self._exposed = True
             self.edge(here, self.catcher(), "exception")
 
@@ -162,9 +168,7 @@ class Builder:
 
     def throw(self) -> None:
         """An exception leaves this place for sure."""
-        here = self.open()
-        if not self._exposed:
-            self.edge(here, self.catcher(), "exception")
+        self.expose()
         self.here = None
 
     def jump(self, kind: str, label: str = "") -> bool:

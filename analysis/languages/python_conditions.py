@@ -33,6 +33,13 @@ def parts_of(node: Node) -> list[Node]:
     return [child for child in node.named_children if child.kind_id not in nodes.COMMENT]
 
 
+def quiet(node: Node, kind: int) -> bool:
+    """Whether evaluating it can raise nothing: a literal that is no f-string."""
+    if kind not in nodes.LITERAL:
+        return False
+    return kind not in nodes.STRING or all(child.kind_id not in nodes.INTERPOLATION for child in node.named_children)
+
+
 def constant(node: Node) -> bool | None:
     """Whether an expression counts as true or as false whatever happens, as CPython's compiler sees it; else None."""
     negated = False

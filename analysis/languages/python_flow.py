@@ -13,7 +13,7 @@ from tree_sitter import Node
 from analysis.flow import Block, Graph, Step
 from analysis.flow_builder import Around, Builder, Work, run
 from analysis.languages import python_nodes as nodes
-from analysis.languages.python_conditions import Conditions, parts_of, span_of, splits_of
+from analysis.languages.python_conditions import Conditions, parts_of, quiet, span_of, splits_of
 from analysis.languages.python_patterns import captures, irrefutable, reads
 
 _FUTURE = re.compile(rb"^from\s+__future__\s+import\b[^\n]*\bannotations\b", re.MULTILINE)
@@ -84,7 +84,7 @@ class _Flow:
             if splits and self.expressions.splits_in(start, end):
                 yield self._split(node)
             elif (order := _ORDER.get(kind)) is None:
-                build.step(node.type, start, end, ((start, end),), kind not in nodes.LITERAL)
+                build.step(node.type, start, end, ((start, end),), not quiet(node, kind))
             else:
                 parts = order(self, node)
                 build.step(node.type, start, end, tuple([span_of(part) for part in parts]), _raises(kind, parts))
@@ -124,7 +124,7 @@ class _Flow:
         while value is not None and value.kind_id in nodes.ASSIGNMENT:
             target, annotation = value.child_by_field_id(nodes.F_LEFT), value.child_by_field_id(nodes.F_TYPE)
             value = value.child_by_field_id(nodes.F_RIGHT)
-            if target is not None and (value is not None or target.kind_id not in nodes.IDENTIFIER):
+            if target is not None and (value is not None or target.kind_id in nodes.PART):
                 targets.append(target)
             if annotation is not None and self._annotates:
                 targets.append(annotation)
@@ -137,7 +137,9 @@ class _Flow:
         return [part for part in parts if part is not None]
 
     def _type_alias(self, node: Node) -> list[Node]:
-        return parts_of(node)[:1]
+        """Its name; the type is evaluated when somebody asks. The grammar also takes `type(x).y = z` for one."""
+        parts = parts_of(node)
+        return parts[::-1] if parts and self.expressions.text(parts[0]).startswith("(") else parts[:1]
 
     def _parts(self, node: Node) -> list[Node]:
         return parts_of(node)
@@ -255,6 +257,7 @@ class _Flow:
         finishing = build.enter_finally() if last is not None else None
         around = build.enter_handlers(dispatch) if handlers else None
         build.fresh()
+        build.expose()  # whatever is done: an interrupt may come anywhere
         yield self._body(node.child_by_field_id(nodes.F_BODY))
         if around is not None:
             build.leave(around)
@@ -441,7 +444,7 @@ def _raises(kind: int, parts: list[Node]) -> bool:
     if not parts:
         return kind in _RAISE
     if kind in nodes.ASSIGNMENT and len(parts) > 1:
-        return parts[0].kind_id not in nodes.LITERAL or any(one.kind_id not in nodes.IDENTIFIER for one in parts[1:])
+        return not quiet(parts[0], parts[0].kind_id) or any(one.kind_id not in nodes.IDENTIFIER for one in parts[1:])
     return True
 
 

@@ -42,5 +42,6 @@ FOR_IN_CLAUSE = kinds("for_in_clause")
 ASSIGNMENT, TYPED = kinds("assignment"), kinds("type")
 TRUE, FALSE, NUMBER = kinds("true", "ellipsis"), kinds("false", "none"), kinds("integer", "float")
 STRING, STRINGS, INTERPOLATION = kinds("string"), kinds("concatenated_string"), kinds("interpolation")
+PART = kinds("attribute", "subscript")
 SIGNED = kinds("unary_operator")
 LITERAL = TRUE | FALSE | NUMBER | STRING
