@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from analysis.scopes import Occurrence, Scope, Symbol
 
-_START = attrgetter("start")
+START = attrgetter("start")
 SEES_CLASS = ("types", "annotation")  # scopes that see the names of a class right around them
 FUNCTIONS = ("function", "lambda", "comprehension")
 CELL = "__class__"  # what `super()` needs: a name that a class gives to its methods alone
@@ -75,10 +75,14 @@ def bind(tables: list[Table]) -> None:
                 symbol.occurrences += places
                 for place in places:
                     place.symbol = symbol
-        if "super" in meanings and CELL not in meanings and scope.kind in FUNCTIONS:
+        if "super" in meanings and CELL not in meanings and scope.kind in FUNCTIONS and _is_read(table, b"super"):
             meanings[CELL] = meaning(table, CELL, root, taken)
     for symbol in again:
-        symbol.occurrences.sort(key=_START)
+        symbol.occurrences.sort(key=START)
+
+
+def _is_read(table: Table, raw: bytes) -> bool:
+    return any(place.role == "load" for place in table.names[raw][1])
 
 
 def _make_symbols(tables: list[Table]) -> set[str]:

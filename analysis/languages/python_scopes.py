@@ -11,7 +11,7 @@ from functools import cache
 from tree_sitter import Language, Node, Tree
 
 from analysis.languages.adapter import grammar_of
-from analysis.languages.python_binding import Table, bind, private_prefix, spelled
+from analysis.languages.python_binding import START, Table, bind, private_prefix, spelled
 from analysis.scopes import Names, Occurrence, Scope
 
 # A place where a name is not just read: its role, the kind of what is bound (empty: nothing is), the table of the scope
@@ -26,6 +26,7 @@ ANNOTATED: Mark = ("declare", "variable", None, None)
 DECLARED: Mark = ("declare", "", None, None)
 READ: Mark = ("load", "", None, None)
 
+EXTRAS = ("comment", "line_continuation")  # can stand between any two parts
 QUOTES = b"\"'"
 LEAVES = (
     "comment", "line_continuation", "integer", "float", "true", "false", "none", "ellipsis", "string_start",
@@ -38,6 +39,11 @@ def names_of(tree: Tree, source: bytes) -> Names:
     """The scopes of a file, and all names in it bound to what they mean."""
     reader = _Reader(tree.root_node, source)
     reader.read(_grammar())
+    if tree.root_node.has_error:  # what is broken can stand before what it would come after
+        reader.occurrences.sort(key=START)
+        for table in reader.tables:
+            for _, places in table.names.values():
+                places.sort(key=START)
     bind(reader.tables)
     return Names(reader.tables[0].scope, reader.occurrences, tuple(reader.stars))
 
@@ -60,6 +66,10 @@ class _Grammar:
 @cache
 def _grammar() -> _Grammar:
     return _Grammar(grammar_of("python"))
+
+
+def _without_extras(node: Node) -> list[Node]:
+    return [child for child in node.named_children if child.type not in EXTRAS]
 
 
 class _Reader:
@@ -191,8 +201,9 @@ class _Reader:
                 self.marks[child.start_byte] = mark
             elif kind in TARGETS:
                 self.target(child, mark)
-            elif kind in PARAMETERS and (first := child.named_child(0)) is not None:
-                self.target(first, mark)
+            elif kind in PARAMETERS:
+                for first in child.named_children[:1]:
+                    self.target(first, mark)
         return children
 
     def _type_parameters(self, node: Node, table: Table) -> None:
@@ -218,11 +229,14 @@ class _Reader:
     def lambda_(self, node: Node) -> None:
         """Defaults are read outside."""
         inner = self.open("lambda", "", node, self.table)
-        children = node.named_children
-        head = []
-        if children and children[0].type == "lambda_parameters":
-            head = self._parameters(children.pop(0), inner)
-        self.then(inner, children)
+        head: list[Node] = []
+        body: list[Node] = []
+        for child in node.named_children:
+            if child.type == "lambda_parameters":
+                head += self._parameters(child, inner)
+            else:
+                body.append(child)
+        self.then(inner, body)
         self.then(self.table, head)
 
     def comprehension(self, node: Node) -> None:
@@ -232,7 +246,7 @@ class _Reader:
         children = node.named_children
         for index, child in enumerate(children):
             if child.type == "for_in_clause":
-                parts = [part for part in child.named_children if part.type != "comment"]
+                parts = _without_extras(child)
                 if parts:
                     self.target(parts[0], STORE)
                 self.then(inner, children[index + 1 :])
@@ -243,7 +257,7 @@ class _Reader:
 
     def first_is_target(self, node: Node) -> None:
         """`for x in …`, with its `async`, in a statement or a comprehension."""
-        children = node.named_children
+        children = _without_extras(node)
         if children:
             self.target(children[0], STORE)
         self.waiting += children[::-1]
@@ -256,7 +270,7 @@ class _Reader:
             self.target(left, STORE)
         elif left.type == "identifier":
             self.target(left, ANNOTATED)
-        elif left.type == "tuple_pattern" and (only := left.named_child(0)) and only.type == "identifier":
+        elif left.type == "tuple_pattern" and [part.type for part in left.named_children] == ["identifier"]:
             children = children[1:]
         self.waiting += children[::-1]
 
@@ -310,7 +324,7 @@ class _Reader:
 
     def import_from(self, node: Node) -> None:
         """`from a import b`, where the first that is named is the module."""
-        children = node.named_children
+        children = _without_extras(node)
         if any(child.type == "wildcard_import" for child in children):
             self.stars.append(self.source[children[0].start_byte : children[0].end_byte].decode(errors="replace"))
         self._import(children[1:])
@@ -322,16 +336,17 @@ class _Reader:
         self._import(children)
 
     def _import(self, children: list[Node]) -> None:
-        found = []
+        found: list[Node] = []
         for child in children:
-            bound = None
+            bound = [child]
             if child.type == "dotted_name":
-                bound = child.named_child(0)
+                bound = child.named_children[:1]
             elif child.type == "aliased_import":
-                bound = child.child_by_field_name("alias")
-            if bound is not None:
-                self.marks[bound.start_byte] = IMPORT
-            found.append(bound or child)
+                bound = child.named_children[-1:]
+            for name in bound:
+                if name.type == "identifier":
+                    self.marks[name.start_byte] = IMPORT
+            found += bound
         self.waiting += found[::-1]
 
     def attribute(self, node: Node) -> None:
