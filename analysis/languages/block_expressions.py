@@ -15,6 +15,7 @@ from analysis.flow_builder import Builder, Work
 
 Span = tuple[int, int]
 SHORT = frozenset(["&&", "||", "??"])
+SHORT_ASSIGNED = frozenset(["&&=", "||=", "??="])
 
 
 @dataclass(frozen=True)
@@ -148,11 +149,21 @@ class Expressions:
         return right is not None and self._matters(right)
 
     def _assignment(self, node: Node) -> Work:
-        """Values first, then what they are given to."""
+        """Values first, then what they are given to. `a ||= b` may do nothing."""
+        build, behind = self._build, None
+        if operator(node) in SHORT_ASSIGNED:
+            self.flush(node.type)
+            inside, behind = build.block(), build.block()
+            build.branch(inside, behind, self.text(node))
+            build.start(inside)
         targets = [*node.children_by_field_name("left"), *node.children_by_field_name("name")]
         values = [part for part in parts_of(node) if part not in targets]
         for part in (*values, *targets):
             yield self.evaluate(part)
+        if behind is not None:
+            self.flush(node.type)
+            build.go(behind)
+            build.start(behind)
 
     def _short_circuit(self, node: Node, how: str) -> Work:
         build = self._build

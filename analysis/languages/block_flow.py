@@ -84,7 +84,8 @@ class Flow:
         elif body is not None:
             yield self.suite(body.named_children)
         if around is not None and closing is not None:
-            build.jump("return") if build.here is not None else None
+            if build.here is not None:
+                build.jump("return")
             build.leave(around)
             self.close(closing[0], dispatch, recovers=closing[1])
 

@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 PACKAGES = (
     "eslint-scope@9.1.2", "espree@11.2.0", "@typescript-eslint/scope-manager@8.74.0",
     "@typescript-eslint/parser@8.74.0", "typescript@5.9.3", "react-dom@19.3.1", "zod@4.6.7",
+    "eslint@10.15.0",
 )  # fmt: skip
 
 JAVASCRIPT = {
