@@ -229,6 +229,7 @@ class _Flow:
             leaving = Step("with_exit", item.start_byte, item.end_byte, ())
             opened.append((build.enter_closing(leaving, dispatch), dispatch, leaving))
             build.fresh()
+            build.expose()
             if alias is not None:
                 yield self.expressions.evaluate(alias)
                 self.expressions.flush(alias.type)
