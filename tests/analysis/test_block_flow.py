@@ -300,10 +300,13 @@ class A { void f(Object a) {
       g();
     case Q q ->
       h();
+    case R r ->
+      i();
   }
 } }
 """,
-        ["1,2 case 3", "1,2 case 5,6", "1,2 false out", "3 true 4", "3 false 5,6", "4 next out", "5,6 next out"],
+        ["1,2 case 3", "1,2 case 5,6", "1,2 case 7,8", "1,2 false out", "3 true 4", "3 false nothing",
+         "nothing case 5,6", "nothing case 7,8", "nothing false out", "4 next out", "5,6 next out", "7,8 next out"],
     ),
     "loops, labels, assert and synchronized": (
         """\
