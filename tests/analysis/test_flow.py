@@ -236,3 +236,11 @@ def test_an_exception_leaves_with_what_held_before_each_step():
     assert [one.start for one in flow.definitions_of(use)] == [17]  # not the second: nothing raises behind it
     assert flow.uses_of(flow.definitions_of(use)[0]) == [use]
     assert [one.start for one in flow.unbound] == [use.start]
+
+
+def test_an_exception_may_come_between_two_targets():
+    module = parse("def f(b):\n try:\n  a, b[a] = g()\n except E:\n  return a\n", "python")
+    use = max((one for one in module.occurrences if one.name == "a"), key=lambda one: one.start)
+    flow = module.dataflow("f")
+    assert [one.start for one in flow.definitions_of(use)] == [18]
+    assert flow.unbound == [use]
