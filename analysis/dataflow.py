@@ -25,7 +25,7 @@ class Places:
         self.names = names.occurrences
         self.starts = [one.start for one in names.occurrences]
         self.root = names.root
-        self.scopes = {scope.start: scope for scope in names.root.walk() if scope.kind == "function"}
+        self.scopes = {scope.start: scope for scope in names.root.walk() if scope.kind in ("function", "lambda")}
 
     def at(self, start: int) -> Occurrence:
         """The name that begins there."""
@@ -129,7 +129,7 @@ class DataFlow:
             starts.update(start for start, variable in effects.exposed if unsets[block] >> variable & 1)
         found = [self._places.at(start) for start in sorted(starts)]
         later = self._later_definitions
-        return [one for one in found if _in_function(one) and one.symbol not in later]
+        return [one for one in found if _is_local(one) and one.symbol not in later]
 
     # How it is computed
 
@@ -251,10 +251,10 @@ def _uses(name: Occurrence) -> bool:
     return name.role in ("load", "update", "delete")
 
 
-def _in_function(name: Occurrence) -> bool:
-    return name.symbol is not None and name.symbol.scope.kind == "function"
+def _is_local(name: Occurrence) -> bool:
+    return name.symbol is not None and name.symbol.scope.kind in ("function", "lambda", "block")
 
 
 def _is_variable(name: Occurrence) -> bool:
     symbol = name.symbol
-    return symbol is not None and symbol.kind == "variable" and _in_function(name) and not name.name.startswith("_")
+    return symbol is not None and symbol.kind == "variable" and _is_local(name) and not name.name.startswith("_")

@@ -68,7 +68,14 @@ class Module:
         for a language that has none here."""
         if self._adapter.flows is None:
             raise AnalysisError(self._without_flow())
-        return tuple(self._adapter.flows(self._tree.root_node, self.source))
+        found = list(self._adapter.flows(self._tree.root_node, self.source))
+        if self._tree.root_node.has_error:  # functions may stand where nobody looks for statements
+            known = {graph.start for graph in found[1:]}
+            further = [self.cfg(function) for function in self.syntax.functions]
+            found[1:] = sorted(
+                [*found[1:], *(graph for graph in further if graph.start not in known)], key=lambda graph: graph.start
+            )
+        return tuple(found)
 
     def cfg(self, function: Function | str | None = None) -> Graph:
         """The control flow of a function, by its record or qualified name (the first that has it), or, for None, of
