@@ -52,6 +52,7 @@ class Builder:
         self.here: Block | None = None
         self.copying = 0  # how many `finally` bodies the builder is in
         self._exposed = False  # whether `here` has its exceptional edge
+        self._exposing: set[Block] = set()  # blocks that have theirs
         self._ways: list[tuple[Block, Block, str, str]] = []
         self.exit, self.raised = Block(PLACED_LATER), Block(PLACED_LATER)
         self.start(Block(AWAITED))
@@ -106,14 +107,20 @@ class Builder:
         here = self.here or self.open()
         here.steps.append(Step(kind, start, end, spans, raises))
         if raises and not self._exposed:
-            self.expose()
+            self._expose()
 
-    def expose(self) -> None:
-        """An exception may come here."""
+    def _expose(self) -> None:
         here = self.open()
         if not self._exposed:
             self._exposed = True
+            self._exposing.add(here)
             self.edge(here, self.catcher(), "exception")
+
+    def interrupt(self, entry: Block) -> None:
+        """An exception may come in the block in which what is around was entered, whatever its steps are."""
+        if entry in self._exposing or (not entry.steps and self.catcher().index != PLACED_LATER):
+            return  # it has its edge; or nothing is done in it, and what follows has one
+        self.edge(entry, self.catcher(), "exception")
 
     def branch(self, true: Block, false: Block, condition: str, constant: bool | None = None) -> None:
         """Leaves `here` for one of two, or where the condition is known for the one that it means."""
@@ -168,7 +175,7 @@ class Builder:
 
     def throw(self) -> None:
         """An exception leaves this place for sure."""
-        self.expose()
+        self._expose()
         self.here = None
 
     def jump(self, kind: str, label: str = "") -> bool:

@@ -80,6 +80,7 @@ UNREACHED = {
     "def f():\n with a: return\n b\n": set(),
     "def f():\n for x in y: return\n else: return\n a\n": {"a"},
     "def f():\n try: pass\n except: a\n": set(),
+    "def f():\n try: assert 1, b\n except: a\n": set(),
 }
 
 DEEP = {
@@ -208,6 +209,14 @@ def test_of_broken_code_what_is_whole_is_followed():
             assert len(module.cfg("f").blocks) == 5
 
 
+def test_every_function_that_syntax_finds_has_a_graph_in_broken_code_too():
+    whole = "class A:\n def f(self, a):\n  def h(b): return b\n  return (g(a), [h])\n"
+    module = parse(whole + " dg(f):\n  if a: return 1\n", "python")
+    assert module.errors
+    assert [graph.name for graph in module.flows] == ["", "A.f", "A.f.<locals>.h"]
+    assert [len(flow.definitions) for flow in module.dataflows[1:]] == [3, 1]
+
+
 def test_reaching_definitions_and_live_variables_of_a_block():
     module = parse("def f(a, b):\n x = 1\n if a:\n  x = 2\n else:\n  y = b\n return x\n", "python")
     flow = module.dataflow("f")
@@ -236,3 +245,11 @@ def test_an_exception_leaves_with_what_held_before_each_step():
     assert [one.start for one in flow.definitions_of(use)] == [17]  # not the second: nothing raises behind it
     assert flow.uses_of(flow.definitions_of(use)[0]) == [use]
     assert [one.start for one in flow.unbound] == [use.start]
+
+
+def test_an_exception_may_come_between_two_targets():
+    module = parse("def f(b):\n try:\n  a, b[a] = g()\n except E:\n  return a\n", "python")
+    use = max((one for one in module.occurrences if one.name == "a"), key=lambda one: one.start)
+    flow = module.dataflow("f")
+    assert [one.start for one in flow.definitions_of(use)] == [18]
+    assert flow.unbound == [use]
