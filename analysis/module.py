@@ -70,11 +70,11 @@ class Module:
             raise AnalysisError(self._without_flow())
         found = list(self._adapter.flows(self._tree.root_node, self.source))
         if self._tree.root_node.has_error:  # functions may stand where nobody looks for statements
-            known = {graph.start for graph in found[1:]}
-            further = [self.cfg(function) for function in self.syntax.functions]
-            found[1:] = sorted(
-                [*found[1:], *(graph for graph in further if graph.start not in known)], key=lambda graph: graph.start
-            )
+            ends = {(graph.end, graph.name.rpartition(".")[2]) for graph in found}
+            missed = [one for one in self.syntax.functions if (one.body.end, one.name) not in ends]
+            starts = {graph.start for graph in found[1:]}
+            found += [graph for graph in map(self.cfg, missed) if graph.start not in starts]
+            found[1:] = sorted(found[1:], key=lambda graph: graph.start)
         return tuple(found)
 
     def cfg(self, function: Function | str | None = None) -> Graph:
