@@ -6,7 +6,7 @@ from functools import cached_property
 from tree_sitter import Parser, Tree
 
 from analysis.dataflow import DataFlow, Places
-from analysis.flow import Graph
+from analysis.flow import ANONYMOUS, Graph
 from analysis.languages import LANGUAGES
 from analysis.languages.adapter import Adapter
 from analysis.languages.generic import PACKED, generic
@@ -69,13 +69,28 @@ class Module:
         if self._adapter.flows is None:
             raise AnalysisError(self._without_flow())
         found = list(self._adapter.flows(self._tree.root_node, self.source))
-        if self._tree.root_node.has_error:  # functions may stand where nobody looks for statements
-            ends = {(graph.end, graph.name.rpartition(".")[2]) for graph in found}
-            missed = [one for one in self.syntax.functions if (one.body.end, one.name) not in ends]
-            starts = {graph.start for graph in found[1:]}
-            found += [graph for graph in map(self.cfg, missed) if graph.start not in starts]
-            found[1:] = sorted(found[1:], key=lambda graph: graph.start)
+        if any(graph.name == ANONYMOUS for graph in found):
+            self._give_names(found)
+        if self._tree.root_node.has_error:
+            found[1:] = sorted([*found[1:], *self._missed(found)], key=lambda graph: graph.start)
         return tuple(found)
+
+    def _give_names(self, graphs: list[Graph]) -> None:
+        """A function's node ends with its body, and is the nearest that begins before it."""
+        ends: dict[int, list[Graph]] = {}
+        for graph in graphs[1:]:
+            ends.setdefault(graph.end, []).append(graph)
+        for function in self.syntax.functions:
+            around = [graph for graph in ends.get(function.body.end, ()) if graph.start < function.body.start]
+            if around:
+                max(around, key=lambda graph: graph.start).name = function.qualified_name
+
+    def _missed(self, found: list[Graph]) -> list[Graph]:
+        """In broken code functions may stand where nobody looks for statements."""
+        ends = {(graph.end, graph.name.rpartition(".")[2]) for graph in found}
+        starts = {graph.start for graph in found[1:]}
+        missed = [self.cfg(one) for one in self.syntax.functions if (one.body.end, one.name) not in ends]
+        return [graph for graph in missed if graph.start not in starts]
 
     def cfg(self, function: Function | str | None = None) -> Graph:
         """The control flow of a function, by its record or qualified name (the first that has it), or, for None, of
@@ -87,7 +102,10 @@ class Module:
             return self._adapter.flow(root, self.source)
         if isinstance(function, str):
             function = self._function(function)
-        node = root.descendant_for_byte_range(function.place.start, function.place.end)
+        body = function.body
+        node = root.descendant_for_byte_range(body.start, body.end)
+        while node is not None and body.start <= node.start_byte and node.end_byte <= body.end:
+            node = node.parent  # a wrapper's place would not do: it may hold several functions
         graph = self._adapter.flow(node or root, self.source)
         graph.name = function.qualified_name
         return graph

@@ -1,6 +1,8 @@
 """JavaScript and JSX."""
 
 from analysis.languages.adapter import Adapter
+from analysis.languages.ecmascript_flow import flow, flows
+from analysis.languages.ecmascript_scopes import names
 
 WRAPPERS = frozenset(
     [
@@ -13,5 +15,11 @@ WRAPPERS = frozenset(
     ]
 )
 JAVASCRIPT = Adapter(
-    "javascript", (".js", ".mjs", ".cjs", ".jsx"), wrappers=WRAPPERS, queries=("ecmascript", "javascript")
+    "javascript",
+    (".js", ".mjs", ".cjs", ".jsx"),
+    wrappers=WRAPPERS,
+    queries=("ecmascript", "javascript"),
+    names=names,
+    flow=flow,
+    flows=flows,
 )
