@@ -9,6 +9,7 @@ from analysis.languages import LANGUAGES
 from analysis.languages.adapter import Adapter
 from analysis.languages.generic import PACKED, generic
 from analysis.syntax import Fault, Syntax, faults_of, syntax_of
+from analysis.types.view import Types
 from hone.errors import AnalysisError
 
 
@@ -30,6 +31,11 @@ class Module:
     def errors(self) -> tuple[Fault, ...]:
         """Where the code is broken, in the order of the lines; at most a hundred places."""
         return faults_of(self._tree)
+
+    @cached_property
+    def types(self) -> Types:
+        """Inferred types of names and returns, of Python alone; nothing for another language."""
+        return Types()
 
     def text(self, start: int, end: int) -> str:
         """A part of the source; what is no UTF-8 is replaced."""
