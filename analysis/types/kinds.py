@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from hone.records import Record
 
 MOST_MEMBERS = 8  # of a union that is worth saying; a longer one is unknown
+NO_LIMIT = 10_000  # of a union as it is declared
 OWN = "@."  # stands before the names of the file's own classes
 
 
@@ -116,7 +117,7 @@ SIMPLE_CLASSES = frozenset(["types.NoneType", "builtins.bool", "builtins.int", "
 
 def is_unknown(kind: Type) -> bool:
     """Whether nothing is known of it, be it that the code says so."""
-    return kind is UNKNOWN or kind is ANY or (isinstance(kind, Special) and kind != NEVER)
+    return isinstance(kind, Special) and kind != NEVER
 
 
 def instance(name: str, *arguments: Type) -> Instance:
@@ -129,22 +130,21 @@ def members_of(kind: Type) -> tuple[Type, ...]:
     return kind.members if isinstance(kind, Union) else (kind,)
 
 
-def join(kinds: Iterable[Type]) -> Type:
-    """What is one of these. Unknown where one is, or where there are too many to say."""
+def join(kinds: Iterable[Type], most: int = MOST_MEMBERS) -> Type:
+    """What is one of these. Unknown where one is, or where there are too many to say; `Any` stays beside others."""
     found: dict[Type, None] = {}
     for kind in kinds:
         for member in members_of(kind):
-            if member == NEVER:
-                continue
-            if isinstance(member, Special):
-                return UNKNOWN if member != ANY else ANY
-            found[member] = None
+            if member == UNKNOWN:
+                return UNKNOWN
+            if member != NEVER:
+                found[member] = None
     if not found:
         return NEVER
     if len(found) == 1:
         return next(iter(found))
     kept = _merged(found)
-    return kept[0] if len(kept) == 1 else UNKNOWN if len(kept) > MOST_MEMBERS else Union(tuple(kept))
+    return kept[0] if len(kept) == 1 else UNKNOWN if len(kept) > most else Union(tuple(kept))
 
 
 def _merged(found: dict[Type, None]) -> list[Type]:
