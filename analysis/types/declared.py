@@ -56,6 +56,7 @@ class Class:
     metaclass: Type | None = None
     fields: Function[[], tuple[tuple[str, Type], ...] | None] = lambda: None  # of a named tuple
     names: Function[[], tuple[str, ...]] = tuple  # of its own attributes
+    lasting: bool = True  # what it says of its attributes stays the same
     found: dict[str, Member | None] = field(default_factory=dict)
 
     def ready(self) -> "Class":
@@ -81,10 +82,15 @@ class Class:
 
     def own(self, name: str) -> Member | None:
         """What this class itself says of an attribute."""
-        if name not in self.found:
-            self.found[name] = None  # an attribute that needs itself is not known
-            self.found[name] = self.find(name)
-        return self.found[name]
+        if name in self.found:
+            return self.found[name]
+        self.found[name] = None  # an attribute that needs itself is not known
+        member = self.find(name)
+        if self.lasting:
+            self.found[name] = member
+        else:
+            del self.found[name]
+        return member
 
     def instance(self) -> Instance:
         """A value of it, within it: its parameters stand for themselves."""

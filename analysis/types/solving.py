@@ -102,11 +102,11 @@ class Solver:
     def _looked_up(self, kind: Instance, name: str) -> Type:
         found = self.member(kind, name)
         if found is not None:
-            return self._bound(found[0], found[1], found[2], kind)
+            return self.bound(found[0], found[1], found[2], kind)
         if name != "__getattr__" and self.lineages.whole(kind):
             getter = self.member(kind, "__getattr__")
             if getter is not None:
-                return returns_of(self._bound(*getter, kind))
+                return returns_of(self.bound(*getter, kind))
         return UNKNOWN
 
     def member(self, kind: Instance, name: str) -> tuple[Member, Class, Instance] | None:
@@ -117,7 +117,7 @@ class Solver:
                 return member, ancestor, inner
         return None
 
-    def _bound(self, member: Member, owner: Class, inner: Instance, receiver: Instance) -> Type:
+    def bound(self, member: Member, owner: Class, inner: Instance, receiver: Instance) -> Type:
         mapping: Mapping = {**mapping_of(owner, inner), SELF: receiver}
         match member.kind:
             case "method":
