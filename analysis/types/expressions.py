@@ -448,7 +448,11 @@ class Expressions:
             return UNKNOWN
         around = self.type(value, environment)
         kinds = [self.type(one, environment) for one in indices]
-        index = kinds[0] if len(kinds) == 1 and not self.state.text(node).rstrip("] \n").endswith(",") else Tuple(tuple(kinds))
+        index = (
+            kinds[0]
+            if len(kinds) == 1 and not self.state.text(node).rstrip("] \n").endswith(",")
+            else Tuple(tuple(kinds))
+        )
         if isinstance(around, ClassObject) and isinstance(around.of, Instance):
             found = self.solver.member(around.of, "__class_getitem__")
             if found is not None or (cls := self.source.find(around.of.name)) is not None and cls.parameters:
@@ -550,6 +554,10 @@ class Expressions:
                 case _:
                     found.append(Argument(self.type(child, environment)))
         return found
+
+    def call_with(self, callee: Type, argument: Type) -> Type:
+        """What a decorator makes of a function."""
+        return self.solver.call(callee, [Argument(argument)])
 
     def lambda_in_call(self, node: Node, environment: Environment, callee: Type, before: list[Argument]) -> Type:
         """A lambda as an argument; its parameters are unknown."""
@@ -684,7 +692,9 @@ class Expressions:
             return self._with(environment, key, yes), self._with(environment, key, away(kind, targets, self.solver))
         if builtin and name in ("issubclass", "callable", "hasattr"):
             if name == "callable" and not is_unknown(kind):
-                may = [one for one in members_of(kind) if not isinstance(one, Instance) or one.name == "builtins.object"]
+                may = [
+                    one for one in members_of(kind) if not isinstance(one, Instance) or one.name == "builtins.object"
+                ]
                 return self._with(environment, key, join(may) if may else UNKNOWN), dict(environment)
             return self._with(environment, key, kind if name == "callable" else UNKNOWN), dict(environment)
         callee = self._noted(function)

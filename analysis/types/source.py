@@ -33,6 +33,7 @@ class Source:
         self._decorators: dict[int, list[str]] = {}
         self._meanings: dict[Symbol, Meaning] = {}
         self.bodies: dict[str, Scope] = {}  # of classes
+        self.annotated: dict[tuple[str, str], Type] = {}  # attributes, by `self.x: int`
         for scope in state.names.root.walk():
             if scope.kind in ("function", "class", "lambda", "comprehension"):
                 self.scopes[scope.start] = scope
@@ -107,7 +108,14 @@ class Source:
     def _alias(self, symbol: Symbol, node: Node) -> Meaning:
         """What `X = int | str` or `T = TypeVar("T")` makes of a name."""
         right = node.child_by_field_name("right")
-        if right is None or right.type not in ("identifier", "attribute", "subscript", "binary_operator", "call", "string"):
+        if right is None or right.type not in (
+            "identifier",
+            "attribute",
+            "subscript",
+            "binary_operator",
+            "call",
+            "string",
+        ):
             return None
         reader = self.reader(symbol.scope)
         annotation = node.child_by_field_name("type")
@@ -169,7 +177,9 @@ class Source:
         if around is None or around.type != "decorated_definition":
             return []
         return [
-            child.named_children[0] for child in reversed(around.children) if child.type == "decorator" and child.named_children
+            child.named_children[0]
+            for child in reversed(around.children)
+            if child.type == "decorator" and child.named_children
         ]
 
     def function(self, node: Node, scope: Scope) -> Callable:
@@ -369,4 +379,3 @@ def statement_of(written: str) -> ast.stmt | None:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     return body[0] if body else None
-
