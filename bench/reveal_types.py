@@ -30,6 +30,9 @@ from analysis.types.kinds import UNKNOWN, Special, Type, Union, show
 from bench.type_agreement import agree, read_type
 
 NOTE = re.compile(r"^(\S+?):(\d+):(\d+): note: Revealed type is \"(.*)\"$")
+# A variable's type is its first value's, for mypy; what the code then does with it is its error, and what it says of the
+# variable after that is not what is the case
+ERROR = re.compile(r"^(\S+?):(\d+):\d+: error: Incompatible types in assignment ")
 PREFIX = "sample_"
 # Wrapping what a condition is about would keep mypy from narrowing it, and wrapping what a method is called on from
 # seeing what an empty list is for
@@ -181,6 +184,7 @@ def wrapped(source: bytes, samples: list[Sample]) -> tuple[bytes, dict[tuple[int
 def revealed(files: list[Path], most: int, folder: Path) -> list[tuple[Sample, str]]:
     """What mypy reveals of samples of these files. Copies go into the folder."""
     places: dict[tuple[str, int, int], Sample] = {}
+    copies: dict[str, Path] = {}
     package = folder / "one" / "two" / "three"  # for imports from packages above, which are not at hand
     package.mkdir(parents=True)
     for above in (package, package.parent, package.parent.parent):
@@ -190,6 +194,7 @@ def revealed(files: list[Path], most: int, folder: Path) -> list[tuple[Sample, s
         name = f"{PREFIX}{number}_{path.stem}.py"
         copy, inner = wrapped(source, sampled(path, source.decode(), most))
         (package / name).write_bytes(copy)
+        copies[name] = path
         places.update({(name, *place): sample for place, sample in inner.items()})
     command = [
         sys.executable, "-m", "mypy", "--config-file=", f"--cache-dir={folder / 'cache'}", "--check-untyped-defs",
@@ -198,7 +203,11 @@ def revealed(files: list[Path], most: int, folder: Path) -> list[tuple[Sample, s
     ]  # fmt: skip
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     found: dict[Sample, list[str]] = {}
+    wrong: dict[str, set[int]] = {}
     for said in done.stdout.splitlines():
+        error = ERROR.match(said)
+        if error:
+            wrong.setdefault(Path(error[1]).name, set()).add(int(error[2]))
         match = NOTE.match(said)
         if match:
             place = (Path(match[1]).name, int(match[2]), int(match[3]))
@@ -206,7 +215,26 @@ def revealed(files: list[Path], most: int, folder: Path) -> list[tuple[Sample, s
                 found.setdefault(places[place], []).append(match[4])
     if not found:
         raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])
-    return [(sample, text) for sample, texts in found.items() if len(set(texts)) == 1 for text in texts[:1]]
+    misused = {path: targets_at(path, wrong.get(copy, set())) for copy, path in copies.items()}
+    return [
+        (sample, texts[0])
+        for sample, texts in found.items()
+        if len(set(texts)) == 1 and not _rests_on(sample.text, misused[sample.path])
+    ]
+
+
+def targets_at(path: Path, lines: set[int]) -> set[str]:
+    """What is given a value on these lines, as written. Wrapping moves no lines."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())) if lines else ():
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.For) and node.lineno in lines:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found.update(ast.unparse(one) for target in targets for one in ast.walk(target) if hasattr(one, "ctx"))
+    return found - {"self"}
+
+
+def _rests_on(text: str, targets: set[str]) -> bool:
+    return any(re.search(rf"(?<![\w.]){re.escape(target)}(?!\w)", text) for target in targets)
 
 
 def compare(files: list[Path], most: int, folder: Path) -> list[Compared]:
@@ -221,7 +249,7 @@ def compare(files: list[Path], most: int, folder: Path) -> list[Compared]:
         theirs = read_type(text)
         known = is_known(theirs)
         if is_known(ours) and known:
-            verdict = "agree" if agree(ours, theirs, inference.expressions.solver.lineages) else "contradict"
+            verdict = "agree" if agree(ours, theirs, inference.expressions.solver) else "contradict"
         else:
             verdict = "only mypy" if known else "only ours" if is_known(ours) else "neither"
         found.append(Compared(sample, ours, text, verdict))

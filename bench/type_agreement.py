@@ -7,13 +7,15 @@ agree with all, in type arguments too; a literal agrees with its class and with 
 which PEP 484 lets it stand for. Of functions what they return is compared, of tuples length and items.
 """
 
+import builtins
 import re
 
 from analysis.types.kinds import (
     ANY, NEVER, NO_LIMIT, NONE, OBJECT, OWN, UNKNOWN, Callable, ClassObject, Instance, Literal, ModuleObject, Overloaded,
     Special, Tuple, Type, TypeVariable, Union, element_of, instance, join, members_of,
 )  # fmt: skip
-from analysis.types.lineage import Lineages
+from analysis.types.solving import Solver, variables_of
+from analysis.types.substitution import closed
 
 TOKEN = re.compile(
     r"""\s*(?:(?P<literal>b?'(?:[^'\\]|\\.)*'|b?"(?:[^"\\]|\\.)*")|(?P<name>[A-Za-z_][\w.@]*(?:`-?\d+)?)|(?P<number>-?\d+)"""
@@ -24,24 +26,6 @@ PROMOTED = (
     ("builtins.float", "builtins.complex"),
     ("builtins.int", "builtins.complex"),
 )
-BUILTINS = frozenset(
-    [
-        "int",
-        "str",
-        "bytes",
-        "bool",
-        "float",
-        "complex",
-        "list",
-        "dict",
-        "set",
-        "frozenset",
-        "object",
-        "type",
-        "bytearray",
-    ]
-)
-
 
 class Reader:
     """Reads one type; what is not understood is unknown."""
@@ -58,6 +42,7 @@ class Reader:
             place = match.end()
             self.tokens.append((match.lastgroup or "", match[match.lastgroup or 0]))
         self.place = 0
+        self.variables: set[str] = set()  # of functions
 
     def peek(self) -> str:
         """The next token."""
@@ -91,6 +76,8 @@ class Reader:
             return self.overload()
         if text == "Literal":
             return self.literals()
+        if text in self.variables:
+            return UNKNOWN
         if "`" in text:
             if self.peek() == "=":
                 self.skip(("]", ",", "|"))
@@ -147,7 +134,9 @@ class Reader:
     def function(self) -> Type:
         """`def (…) -> T`, from behind the word."""
         if self.peek() == "[":
+            start = self.place
             self.balanced()
+            self.variables.update(one for kind, one in self.tokens[start : self.place] if kind == "name")
         self.balanced()
         if self.peek() != "->":
             return Callable(None, UNKNOWN)
@@ -194,6 +183,8 @@ def made(name: str, arguments: list[Type]) -> Type:
     if name.startswith("one.two.three."):  # one of the file's own
         name = OWN + name.split(".", 4)[-1].partition("@")[0]
     elif "." not in name:
+        if not hasattr(builtins, name):
+            return UNKNOWN  # a name that mypy could not resolve
         name = f"builtins.{name}"
     if name == "builtins.tuple":
         if arguments and isinstance(arguments[-1], ClassObject):
@@ -213,14 +204,14 @@ def read_type(text: str) -> Type:
     return UNKNOWN if "<" in text or "TypedDict" in text else Reader(text).union()
 
 
-def agree(ours: Type, theirs: Type, lineages: Lineages) -> bool:
+def agree(ours: Type, theirs: Type, solver: Solver) -> bool:
     """Whether the two do not contradict each other."""
     if isinstance(ours, Special) or isinstance(theirs, Special) or ours == theirs or OBJECT in (ours, theirs):
         return True
     if isinstance(ours, Union) or isinstance(theirs, Union):
         mine, others = members_of(ours), members_of(theirs)
-        return all(any(agree(one, other, lineages) for other in others) for one in mine) or all(
-            any(agree(one, other, lineages) for one in mine) for other in others
+        return all(any(agree(one, other, solver) for other in others) for one in mine) or all(
+            any(agree(one, other, solver) for one in mine) for other in others
         )
     if isinstance(ours, TypeVariable) or isinstance(theirs, TypeVariable):
         return _variables(ours, theirs)
@@ -228,12 +219,12 @@ def agree(ours: Type, theirs: Type, lineages: Lineages) -> bool:
         return ours == theirs
     ours, theirs = (Instance(one.of) if isinstance(one, Literal) else one for one in (ours, theirs))
     if isinstance(ours, Callable | Overloaded | ClassObject) and not isinstance(theirs, Instance):
-        return _callables(ours, theirs, lineages)
+        return _callables(ours, theirs, solver)
     if isinstance(ours, Tuple) and isinstance(theirs, Tuple):
         return len(ours.items) == len(theirs.items) and all(
-            agree(one, other, lineages) for one, other in zip(ours.items, theirs.items, strict=True)
+            agree(one, other, solver) for one, other in zip(ours.items, theirs.items, strict=True)
         )
-    return _instances(_plain(ours), _plain(theirs), lineages)
+    return _instances(_plain(ours), _plain(theirs), solver)
 
 
 def _variables(ours: Type, theirs: Type) -> bool:
@@ -243,13 +234,13 @@ def _variables(ours: Type, theirs: Type) -> bool:
     return variable.name == "Self" or variable.bound is not None  # type: ignore[attr-defined]
 
 
-def _callables(ours: Type, theirs: Type, lineages: Lineages) -> bool:
+def _callables(ours: Type, theirs: Type, solver: Solver) -> bool:
     if isinstance(ours, ClassObject) and isinstance(theirs, ClassObject):
-        return agree(ours.of, theirs.of, lineages)
+        return agree(ours.of, theirs.of, solver)
     if not isinstance(theirs, Callable | Overloaded | ClassObject):
         return False
-    returned = [[one.returns for one in _items(side)] for side in (ours, theirs)]
-    return agree(join(returned[0], NO_LIMIT), join(returned[1], NO_LIMIT), lineages)
+    returned = [[closed(one.returns, variables_of(one)) for one in _items(side)] for side in (ours, theirs)]
+    return agree(join(returned[0], NO_LIMIT), join(returned[1], NO_LIMIT), solver)
 
 
 def _items(kind: Type) -> tuple[Callable, ...]:
@@ -273,17 +264,17 @@ def _plain(kind: Type) -> Type:
     return kind
 
 
-def _instances(ours: Type, theirs: Type, lineages: Lineages) -> bool:
+def _instances(ours: Type, theirs: Type, solver: Solver) -> bool:
     if not isinstance(ours, Instance) or not isinstance(theirs, Instance):
         return False
     if (ours.name, theirs.name) in PROMOTED or (theirs.name, ours.name) in PROMOTED:
         return True
     below, above = ours, theirs
-    seen = lineages.seen_as(below, above.name)
+    seen = solver.lineages.seen_as(below, above.name)
     if seen is None:
         below, above = theirs, ours
-        seen = lineages.seen_as(below, above.name)
+        seen = solver.lineages.seen_as(below, above.name)
     if seen is None:
-        return False
+        return bool(solver.fits(ours, theirs, {}) or solver.fits(theirs, ours, {}))  # protocols
     pairs = zip(seen.arguments, above.arguments, strict=False)
-    return all(agree(one, other, lineages) for one, other in pairs)
+    return all(agree(one, other, solver) for one, other in pairs)
