@@ -11,6 +11,7 @@ import builtins
 import re
 
 from analysis.types.kinds import (
+    AGAIN,
     ANY, NEVER, NO_LIMIT, NONE, OBJECT, OWN, UNKNOWN, Callable, ClassObject, Instance, Literal, ModuleObject, Overloaded,
     Special, Tuple, Type, TypeVariable, Union, element_of, instance, join, members_of,
 )  # fmt: skip
@@ -267,6 +268,8 @@ def _plain(kind: Type) -> Type:
 def _instances(ours: Type, theirs: Type, solver: Solver) -> bool:
     if not isinstance(ours, Instance) or not isinstance(theirs, Instance):
         return False
+    if ours.name.rstrip(AGAIN) == theirs.name:
+        theirs = Instance(ours.name, theirs.arguments)
     if (ours.name, theirs.name) in PROMOTED or (theirs.name, ours.name) in PROMOTED:
         return True
     below, above = ours, theirs
@@ -275,6 +278,7 @@ def _instances(ours: Type, theirs: Type, solver: Solver) -> bool:
         below, above = theirs, ours
         seen = solver.lineages.seen_as(below, above.name)
     if seen is None:
-        return bool(solver.fits(ours, theirs, {}) or solver.fits(theirs, ours, {}))  # protocols
+        fits = solver.fits(ours, theirs, {}), solver.fits(theirs, ours, {})
+        return None in fits or True in fits  # protocols
     pairs = zip(seen.arguments, above.arguments, strict=False)
     return all(agree(one, other, solver) for one, other in pairs)

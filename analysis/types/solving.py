@@ -554,7 +554,7 @@ def maker(kind: Type, whole: Instance, name: str) -> Type | None:
             continue
         first = parameters[0].type
         returns = item.returns if name == "__new__" else first if isinstance(first, Instance) else whole
-        if name == "__new__" and not isinstance(returns, Instance):
+        if name == "__new__" and is_unknown(returns):
             returns = whole
         made.append(Callable(parameters[1:], returns, "", item.rest))
     return Overloaded(tuple(made)) if len(made) > 1 else made[0] if made else None

@@ -9,6 +9,7 @@ from analysis.scopes import Scope, Symbol
 from analysis.types.annotations import Annotations, value_of
 from analysis.types.declared import Alias, Class, Meaning, Member, Value
 from analysis.types.kinds import (
+    AGAIN,
     ANY, OWN, UNKNOWN, Callable, ClassObject, Instance, ModuleObject, Overloaded, Parameter, Type, TypeVariable, join,
 )  # fmt: skip
 from analysis.types.state import State
@@ -217,7 +218,7 @@ class Source:
                 return None
             full = OWN + qualified(body)
             while full in self.classes:
-                full += "'"
+                full += AGAIN
             found = Class(full, lambda one: self._read_class(one, node, body), lambda _name: None)
             found.find = lambda asked: self._member(found, body, asked)
             found.nested = lambda asked: self._nested(body, asked)
@@ -264,7 +265,7 @@ class Source:
                 return UNKNOWN
             full = f"{OWN}{name}"
             while full in self.classes:
-                full += "'"
+                full += AGAIN
             kinds = tuple((field, ANY) for field in fields)
             found = Class(full, lambda one: one.declare((), (Instance("typing.NamedTuple"),)), lambda _name: None)
             found.find = lambda asked: Member("variable", ANY) if asked in fields else None
