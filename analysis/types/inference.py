@@ -8,9 +8,23 @@ from analysis.syntax import Function as FunctionPart
 from analysis.syntax import Place, Syntax
 from analysis.types.expressions import Expressions
 from analysis.types.kinds import (
-    ANY, NEVER, NONE, SELF, STR, UNKNOWN, Callable, ClassObject, Instance, Parameter, Type, instance, is_unknown, join, show,
+    ANY,
+    NEVER,
+    NONE,
+    SELF,
+    STR,
+    UNKNOWN,
+    Callable,
+    ClassObject,
+    Instance,
+    Parameter,
+    Type,
+    instance,
+    is_unknown,
+    join,
+    show,
 )  # fmt: skip
-from analysis.types.source import Source, is_async, parameter_types
+from analysis.types.source import Source, is_async, parameter_types, yields
 from analysis.types.state import Environment, SpentError, State, joined
 from analysis.types.statements import Statements
 from analysis.types.view import Typed, TypedName, TypedReturn, Types
@@ -163,7 +177,7 @@ class Inference:
         origin = "return statements" if returned else "no return"
         if kind == NEVER or (not returned and not yielded and self._stands_for_others(node, body)):
             kind = UNKNOWN
-        if yielded or self._has_yield(body):
+        if yielded or yields(body, self.state.source):
             given = joined(yielded)
             origin = "yield"
             kind = (
@@ -186,19 +200,6 @@ class Inference:
             or (child.type == "expression_statement" and child.named_children[0].type in ("string", "ellipsis"))
             for child in body.named_children
         )
-
-    def _has_yield(self, body: Node) -> bool:
-        """Whether a function is a generator whose `yield` was not reached."""
-        if b"yield" not in self.state.source[body.start_byte : body.end_byte]:
-            return False
-        waiting = [body]
-        while waiting:
-            node = waiting.pop()
-            if node.type == "yield":
-                return True
-            if node.type not in ("function_definition", "class_definition", "lambda") or node is body:
-                waiting += node.named_children
-        return False
 
     # What it says
 

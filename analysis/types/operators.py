@@ -1,7 +1,20 @@
 """What operators give, by the methods that the standard library's stubs declare for them."""
 
 from analysis.types.kinds import (
-    BOOL, NONE, UNKNOWN, ClassObject, Instance, Literal, Tuple, Type, Union, instance, is_unknown, join, members_of, widen,
+    BOOL,
+    NONE,
+    UNKNOWN,
+    ClassObject,
+    Instance,
+    Literal,
+    Tuple,
+    Type,
+    Union,
+    instance,
+    is_unknown,
+    join,
+    members_of,
+    widen,
 )  # fmt: skip
 from analysis.types.solving import Argument, Solver, every, paired
 
