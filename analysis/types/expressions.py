@@ -550,7 +550,7 @@ class Expressions:
         """Calls whose result no signature says."""
         if name == "type" and len(nodes) == 1 and isinstance(callee, ClassObject):
             kind = widen(self.type(nodes[0], environment))
-            return join([self._class_of(one) for one in members_of(kind)])
+            return join([self._class_of(one) for one in members_of(kind)]) if not is_unknown(kind) else instance("type")
         if isinstance(callee, Callable) and callee.name == "namedtuple" and nodes:
             self._arguments(nodes, environment, callee)
             return self.source.named_tuple(nodes)

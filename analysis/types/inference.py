@@ -29,7 +29,8 @@ from analysis.types.state import Environment, SpentError, State, joined
 from analysis.types.statements import Statements
 from analysis.types.view import Typed, TypedName, TypedReturn, Types
 
-MOST_ROUNDS = 4
+MOST_ROUNDS = 10
+SETTLED = 4  # rounds after which what still changes is unknown
 NOTHING = Typed(UNKNOWN, "")
 
 
@@ -54,34 +55,33 @@ class Inference:
         self.asked: dict[int, set[object]] = {}  # what each depends on
 
     def run(self) -> None:
-        """Walks everything until nothing changes."""
+        """Walks everything until nothing changes. What never settles is unknown."""
         try:
-            changed: set[object] | None = None
-            for _ in range(MOST_ROUNDS):
-                changed = self._round(changed)
-                if not changed:
+            for turn in range(MOST_ROUNDS):
+                changed = self._round()
+                self.state.first = False
+                if turn and not changed:
                     return
+                if turn >= SETTLED:
+                    self.state.pinned |= changed
         except (SpentError, RecursionError):
-            return
+            pass
+        self.state.forget()
 
-    def _round(self, stale: set[object] | None) -> set[object]:
-        """Walks the module and the functions that depend on what is stale. Gives what has changed by that."""
+    def _round(self) -> set[object]:
+        """Walks the module and its functions. Gives the entries of tables that this has changed."""
         state, statements = self.state, self.statements
         before = (dict(state.variables), dict(state.attributes), dict(state.returns))
-        state.given, state.attributes_given, statements.waiting = {}, {}, []
-        state.last = {}
-        state.asked = set()
+        state.given, state.attributes_given, state.last, statements.waiting = {}, {}, {}, []
         statements.block(self.root, {})
         state.commit([one for one in state.names.root.symbols.values() if self._only_here(one)])
         place = 0
-        while place < len(statements.waiting):
-            node, scope = statements.waiting[place]
+        while place < len(statements.waiting):  # functions in functions are added meanwhile
+            self._function(*statements.waiting[place])
             place += 1
-            self._function(node, scope)
         state.commit(list(state.given))
-        state.attributes = {key: joined(kinds) for key, kinds in state.attributes_given.items()}
+        state.attributes = {key: state.settled(key, kinds) for key, kinds in state.attributes_given.items()}
         state.attributes.update(self.source.annotated)
-        del stale
         return _differences(before, (state.variables, state.attributes, state.returns))
 
     def _only_here(self, symbol: Symbol) -> bool:
@@ -101,7 +101,6 @@ class Inference:
             self.expressions.classes.append(owner)
         statements.returned.append([])
         self.expressions.yields.append([])
-        waiting = len(statements.waiting)
         end = statements.block(body, environment)
         returned = statements.returned.pop()
         yielded = self.expressions.yields.pop()
@@ -109,8 +108,6 @@ class Inference:
             self.expressions.classes.pop()
         self._returns(node, body, end is not None, returned, yielded)
         state.commit([one for one in own.symbols.values() if self._only_here(one)])
-        inner = statements.waiting[waiting:]
-        del inner
 
     def _owner(self, scope: Scope) -> Instance | None:
         """The class around a method, or around the function that stands in one."""
@@ -170,7 +167,7 @@ class Inference:
         self, node: Node, body: Node, ends: bool, returned: list[tuple[Type, str]], yielded: list[Type]
     ) -> None:
         key = node.start_byte
-        kinds = [kind for kind, _ in returned]
+        kinds = [kind for kind, _ in returned if kind is not UNKNOWN or not self.state.first]
         if ends:
             kinds.append(NONE)
         kind = join(kinds)
@@ -185,7 +182,7 @@ class Inference:
                 if is_async(node)
                 else Instance("typing.Generator", (given, ANY, UNKNOWN if kind is UNKNOWN else kind))
             )
-        self.state.returns[key] = kind
+        self.state.returns[key] = UNKNOWN if key in self.state.pinned else kind
         self.origins[key] = origin
 
     def _stands_for_others(self, node: Node, body: Node) -> bool:

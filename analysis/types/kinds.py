@@ -150,18 +150,9 @@ def join(kinds: Iterable[Type], most: int = MOST_MEMBERS) -> Type:
 
 
 def _merged(found: dict[Type, None]) -> list[Type]:
-    """Without literals beside their class, and without `list[unknown]` beside another list."""
-    kept: list[Type] = []
-    heads = {kind.name: kind for kind in found if isinstance(kind, Instance)}
-    for kind in found:
-        if isinstance(kind, Literal) and kind.of in heads:
-            continue
-        if isinstance(kind, Instance) and kind.arguments and all(map(is_unknown, kind.arguments)):
-            others = [one for one in found if isinstance(one, Instance) and one.name == kind.name and one != kind]
-            if others:
-                continue
-        kept.append(kind)
-    return kept
+    """Without literals beside their class."""
+    heads = {kind.name for kind in found if isinstance(kind, Instance)}
+    return [kind for kind in found if not (isinstance(kind, Literal) and kind.of in heads)]
 
 
 def widen(kind: Type) -> Type:
