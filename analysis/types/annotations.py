@@ -5,7 +5,6 @@ not understood is unknown.
 """
 
 import ast
-import warnings
 from collections.abc import Callable as Function
 
 from analysis.types.declared import Alias, Class, Form, Meaning, Value
@@ -32,6 +31,7 @@ from analysis.types.kinds import (
     walk,
 )  # fmt: skip
 from analysis.types.substitution import substitute
+from analysis.types.written import parsed
 
 FORMS = frozenset(
     [
@@ -59,7 +59,7 @@ class Annotations:
 
     def text(self, written: str) -> Type:
         """A type as source text."""
-        node = expression(written)
+        node = parsed(written)
         return self.type(node) if node is not None else UNKNOWN
 
     def type(self, node: ast.expr | None) -> Type:
@@ -211,7 +211,7 @@ class Annotations:
     def guard(self, node: ast.expr | None) -> tuple[Type | None, bool]:
         """What a true answer of a function says of its argument (TypeGuard, TypeIs), and whether a false one does."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            node = expression(node.value)
+            node = parsed(node.value)
         if isinstance(node, ast.Subscript):
             meaning = self.named(node.value)
             if isinstance(meaning, Form) and meaning.name in ("TypeGuard", "TypeIs"):
@@ -323,15 +323,6 @@ def is_type_like(node: ast.expr) -> bool:
 def is_none(node: ast.expr) -> bool:
     """Whether it is the constant None."""
     return isinstance(node, ast.Constant) and node.value is None
-
-
-def expression(written: str) -> ast.expr | None:
-    """Source text of an expression as a tree; None where it is none."""
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            return ast.parse(f"({written.strip()})", mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def value_of(meaning: Meaning) -> Type:

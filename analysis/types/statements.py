@@ -10,12 +10,12 @@ from tree_sitter import Node
 from analysis.scopes import Scope
 from analysis.types import branching, patterns
 from analysis.types.annotations import value_of
+from analysis.types.arguments import Argument
 from analysis.types.assigning import bind, forget, store
 from analysis.types.conditions import branch
 from analysis.types.expressions import Expressions
 from analysis.types.kinds import NEVER, NONE, UNKNOWN, Tuple, Type, bounded, element_of, instance, widen
 from analysis.types.operators import arithmetic
-from analysis.types.solving import Argument
 from analysis.types.source import Source
 from analysis.types.state import Environment, Loop, State, merge
 from analysis.types.view import Typed
@@ -41,6 +41,7 @@ class Statements:
         self.returned: list[list[tuple[Type, str]]] = []
         self.loops: list[Loop] = []
         self.depth = 0
+        self.ended = 0  # `finally` clauses around
 
     def block(self, node: Node, environment: Environment) -> Environment | None:
         """Statements one after the other."""
@@ -114,7 +115,7 @@ class Statements:
             if owner.type == "identifier" and left.named_child_count == 2:
                 key = (self.expressions.classes[-1].name, name)
                 kind = self.source.reader(scope).text(written)
-                self.source.annotated[key] = kind
+                self.source.own.annotated[key] = kind
 
     def _augmented(self, node: Node, environment: Environment) -> None:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
@@ -247,7 +248,7 @@ class Statements:
             part = child.child_by_field_name("value") if child.type == "keyword_argument" else child
             if part is not None:
                 self.expressions.type(part, environment)
-        found = self.source.class_of(node)
+        found = self.source.own.class_of(node)
         handlers, self.state.handlers = self.state.handlers, []
         loops, self.loops = self.loops, []
         returned, self.returned = self.returned, []
@@ -256,7 +257,7 @@ class Statements:
         self.block(body, dict(environment))
         if found is not None:
             self.expressions.classes.pop()
-            self.state.commit(list(self.source.bodies[found.name].symbols.values()))
+            self.state.commit(list(self.source.own.bodies[found.name].symbols.values()))
         self.state.handlers, self.loops, self.returned = handlers, loops, returned
         bind(self.expressions, name, value_of(found) if found is not None else UNKNOWN, environment, "definition")
         return environment
