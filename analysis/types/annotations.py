@@ -27,6 +27,7 @@ from analysis.types.kinds import (
     Tuple,
     Type,
     TypeVariable,
+    is_unknown,
     join,
     walk,
 )  # fmt: skip
@@ -227,14 +228,15 @@ class Annotations:
         for place, one in enumerate(plain):
             only = place < len(listed.posonlyargs) or (one.arg.startswith("__") and not one.arg.endswith("__"))
             kind = "positional" if only else "positional or keyword"
-            parameters.append(Parameter(one.arg, self._parameter(one), kind, place >= required))
+            default = listed.defaults[place - required] if place >= required else None
+            parameters.append(Parameter(one.arg, self._parameter(one, default), kind, place >= required))
         rest = None
         if listed.vararg is not None:
             rest = self._spec(listed.vararg)
             if rest is None:
                 parameters.append(Parameter(listed.vararg.arg, self._parameter(listed.vararg), "*"))
         for one, default in zip(listed.kwonlyargs, listed.kw_defaults, strict=True):
-            parameters.append(Parameter(one.arg, self._parameter(one), "keyword", default is not None))
+            parameters.append(Parameter(one.arg, self._parameter(one, default), "keyword", default is not None))
         if listed.kwarg is not None and rest is None:
             parameters.append(Parameter(listed.kwarg.arg, self._parameter(listed.kwarg), "**"))
         returns = self.type(node.returns)
@@ -243,8 +245,11 @@ class Annotations:
         guard, exact = self.guard(node.returns)
         return Callable(tuple(parameters), returns, node.name, rest, guard, exact)
 
-    def _parameter(self, one: ast.arg) -> Type:
-        return self.type(one.annotation) if one.annotation is not None else UNKNOWN
+    def _parameter(self, one: ast.arg, default: ast.expr | None = None) -> Type:
+        kind = self.type(one.annotation) if one.annotation is not None else UNKNOWN
+        if default is not None and is_none(default) and not is_unknown(kind):
+            return join([kind, NONE], NO_LIMIT)  # whatever it says
+        return kind
 
     def _spec(self, one: ast.arg) -> TypeVariable | None:
         """The ParamSpec of `*args: P.args`."""

@@ -151,8 +151,6 @@ def arguments_of(on: "Expressions", nodes: list[Node], environment: Environment)
                 found.append(Argument(UNKNOWN, "**"))
             case "comment":
                 pass
-            case "lambda":
-                found.append(Argument(on.type(child, environment)))
             case _:
                 found.append(Argument(on.type(child, environment)))
     return found

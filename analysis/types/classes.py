@@ -37,6 +37,11 @@ class Classes:
         self.bodies: dict[str, Scope] = {}
         self.annotated: dict[tuple[str, str], Type] = {}  # attributes, by `self.x: int`
         self._class_at: dict[int, Class] = {}
+        self._of_body: dict[int, Class] = {}
+
+    def of_body(self, body: Scope) -> Class | None:
+        """The class whose body a scope is."""
+        return self._of_body.get(id(body))
 
     def class_of(self, node: Node) -> Class | None:
         """The class that a definition makes."""
@@ -57,6 +62,7 @@ class Classes:
             found.lasting = False
             self._class_at[key] = self.classes[full] = found
             self.bodies[full] = body
+            self._of_body[id(body)] = found
         return self._class_at[key]
 
     def _read_class(self, found: Class, node: Node, body: Scope) -> None:

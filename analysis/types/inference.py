@@ -72,6 +72,7 @@ class Inference:
         state, statements = self.state, self.statements
         before = (dict(state.variables), dict(state.attributes), dict(state.returns))
         state.given, state.attributes_given, state.last, statements.waiting = {}, {}, {}, []
+        statements.overloads = {}
         statements.block(self.root, {})
         state.commit([one for one in state.names.root.symbols.values() if self._only_here(one)])
         place = 0
@@ -117,8 +118,7 @@ class Inference:
         at: Scope | None = scope
         while at is not None:
             if at.kind == "class":
-                found = next((name for name, body in self.source.own.bodies.items() if body is at), None)
-                owner = self.source.find(found) if found is not None else None
+                owner = self.source.own.of_body(at)
                 return owner.instance() if owner is not None else None
             at = at.parent
         return None
@@ -166,11 +166,9 @@ class Inference:
             return ClassObject(owner)
         return owner
 
-    def _returns(
-        self, node: Node, body: Node, ends: bool, returned: list[tuple[Type, str]], yielded: list[Type]
-    ) -> None:
+    def _returns(self, node: Node, body: Node, ends: bool, returned: list[Type], yielded: list[Type]) -> None:
         key = node.start_byte
-        kinds = [kind for kind, _ in returned if kind is not UNKNOWN or not self.state.first]
+        kinds = [kind for kind in returned if kind is not UNKNOWN or not self.state.first]
         if ends:
             kinds.append(NONE)
         kind = join(kinds)
@@ -196,8 +194,7 @@ class Inference:
         if around is None or around.type not in ("class_definition", "decorated_definition"):
             return False
         return all(
-            child.type in ("pass_statement", "comment", "raise_statement")
-            or (child.type == "expression_statement" and child.named_children[0].type in ("string", "ellipsis"))
+            child.type in ("pass_statement", "comment", "raise_statement", "string", "concatenated_string", "ellipsis")
             for child in body.named_children
         )
 

@@ -114,7 +114,6 @@ OBJECT = Instance("builtins.object")
 BOOL, INT, FLOAT = Instance("builtins.bool"), Instance("builtins.int"), Instance("builtins.float")
 STR, BYTES = Instance("builtins.str"), Instance("builtins.bytes")
 SELF = TypeVariable("Self", "typing")
-SIMPLE_CLASSES = frozenset(["types.NoneType", "builtins.bool", "builtins.int", "builtins.str", "builtins.bytes"])
 
 
 def is_unknown(kind: Type) -> bool:
@@ -228,9 +227,7 @@ def bound_of(variable: Type) -> Type:
     """What a type variable is at least."""
     if not isinstance(variable, TypeVariable):
         return UNKNOWN
-    if variable.bound is not None:
-        return variable.bound
-    return UNKNOWN
+    return variable.bound or UNKNOWN
 
 
 def returns_of(kind: Type) -> Type:

@@ -162,6 +162,7 @@ class Solver:
 
     def iterated(self, kind: Type) -> Type:
         """What iterating over it gives."""
+        seen: Instance | None = None
         match kind:
             case Union():
                 return join([self.iterated(one) for one in kind.members if one != NONE])
@@ -172,13 +173,13 @@ class Solver:
                 seen = self.lineages.seen_as(inner, "typing.Iterable")
                 if seen is not None and seen.arguments and not inner.name.startswith("@"):
                     return seen.arguments[0]
-            case ClassObject(of=Instance()):
-                found = self.world.find(kind.of.name)  # type: ignore[attr-defined]
+            case ClassObject(of=Instance() as of):
+                found = self.world.find(of.name)
                 if found is not None and found.ready().enumeration:
-                    return kind.of
+                    return of
         iterator = self.call(self.attribute(kind, "__iter__"), [])
         if is_unknown(iterator):
-            if isinstance(kind, Instance) and seen is not None and seen.arguments:
+            if seen is not None and seen.arguments:
                 return seen.arguments[0]
             return self.call(self.attribute(kind, "__getitem__"), [Argument(INT)]) if not is_unknown(kind) else UNKNOWN
         return self.call(self.attribute(iterator, "__next__"), [])

@@ -21,8 +21,7 @@ from analysis.types.state import State
 from analysis.types.stubs import Typeshed, typeshed
 from analysis.types.written import is_async, parsed, statement_of, yields
 
-ARGUMENTS = frozenset(["classmethod", "staticmethod"])
-DEEPEST = 20
+ALIASES = frozenset(["identifier", "attribute", "subscript", "binary_operator", "call", "string"])  # what may be a type
 
 
 class Source:
@@ -32,7 +31,7 @@ class Source:
         self.state = state
         self.root = root
         self.typeshed: Typeshed = typeshed()
-        self.scopes: dict[int, Scope] = {}  # of classes and functions, by where their node starts and its kind
+        self.scopes: dict[int, Scope] = {}  # of classes and functions, by where their node starts
         self.own = Classes(self)
         self._signatures: dict[int, Callable] = {}
         self._readers: dict[int, Annotations] = {}
@@ -71,7 +70,7 @@ class Source:
 
     def stars(self) -> tuple[str, ...]:
         """Modules all of whose names are imported."""
-        return getattr(self.state.names, "stars", ())
+        return self.state.names.stars
 
     def symbol_meaning(self, symbol: Symbol) -> Meaning:
         """What a name that the file defines means."""
@@ -112,14 +111,7 @@ class Source:
     def _alias(self, symbol: Symbol, node: Node) -> Meaning:
         """What `X = int | str` or `T = TypeVar("T")` makes of a name."""
         right = node.child_by_field_name("right")
-        if right is None or right.type not in (
-            "identifier",
-            "attribute",
-            "subscript",
-            "binary_operator",
-            "call",
-            "string",
-        ):
+        if right is None or right.type not in ALIASES:
             return None
         reader = self.reader(symbol.scope)
         annotation = node.child_by_field_name("type")

@@ -118,7 +118,7 @@ class Derived(Base):
         ("Base.parse('1')", "float"),
         ("Base(1).count", "int"),
         ("Base(1).found", "str | None"),
-        ("Base.kind", "None"),
+        ("Base.kind", "unknown"),  # None alone is a place for what comes from elsewhere
         ("Derived.kind", "str"),
         ("Derived().grow()", "Base"),
         ("Base(1).hidden()", "bytes"),
@@ -241,7 +241,7 @@ def test_other_languages_have_no_types() -> None:
         "x = " + " + ".join(["1"] * 20_000),
         "x = (1,)\n" + "x = (x, x)\n" * 500,
         "x = 1\n" + "".join("  " * n + "for a in b:\n" for n in range(12)) + "  " * 12 + "x = (x, [x])\n",
-        "".join("  " * n + "try:\n" + "  " * n + "  x = 1\n" + "  " * n + "finally:\n" for n in range(40)) + "  " * 40 + "x = 2",
+        "".join(f"{'  ' * n}try:\n{'  ' * n}  x = 1\n{'  ' * n}finally:\n" for n in range(40)) + "  " * 40 + "x = 2",
         "class A(B): pass\nclass B(A): pass\nA = B\nx: A = A().y\n",
         "x = a" + ".b" * 10_000,
         "def f(:\n  x = [1\nclass (\n match x:\n  case",

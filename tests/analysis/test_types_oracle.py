@@ -1,5 +1,6 @@
 """Inferred types against those that mypy reveals, on the standard library's own code."""
 
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -19,8 +20,8 @@ def test_inferred_types_never_contradict_mypy_and_say_most_of_what_it_knows(
     counts = Counter(one.verdict for one in found)
     known = counts["agree"] + counts["contradict"] + counts["only mypy"]
     with capsys.disabled():
-        print(f"\n{len(found)} expressions, {dict(counts)}; of {known} that mypy knows we say", end=" ")
-        print(f"{1 - counts['only mypy'] / known:.1%}")
+        share = 1 - counts["only mypy"] / known
+        sys.stdout.write(f"\n{len(found)} expressions, {dict(counts)}; mypy knows {known}, ours {share:.1%} of these\n")
     contradictions = [(one.sample.path.name, one.sample.line, one.sample.text, one.theirs) for one in found
                       if one.verdict == "contradict"]  # fmt: skip
     assert contradictions == []
