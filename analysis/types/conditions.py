@@ -20,7 +20,7 @@ from analysis.types.kinds import (
     is_unknown,
     join,
     members_of,
-)  # fmt: skip
+)
 from analysis.types.narrowing import away, falsy, to_class, truthy
 from analysis.types.state import Environment, Key, merge
 
