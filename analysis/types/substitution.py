@@ -1,0 +1,78 @@
+"""Puts types in the place of type variables."""
+
+from collections.abc import Iterable
+
+from analysis.types.kinds import (
+    NO_LIMIT,
+    UNKNOWN,
+    Callable,
+    ClassObject,
+    Instance,
+    Overloaded,
+    Parameter,
+    Special,
+    Tuple,
+    Type,
+    TypeVariable,
+    Union,
+    join,
+)
+
+Mapping = dict[TypeVariable, Type]
+
+
+def substitute(kind: Type, mapping: Mapping) -> Type:
+    """The type with its variables replaced, as far as the mapping has them."""
+    if not mapping:
+        return kind
+    match kind:
+        case TypeVariable():
+            return mapping.get(kind, kind)
+        case Instance(arguments=()) | Special():
+            return kind
+        case Instance():
+            return Instance(kind.name, tuple([substitute(one, mapping) for one in kind.arguments]))
+        case Tuple():
+            return Tuple(tuple([substitute(one, mapping) for one in kind.items]))
+        case Union():
+            return join([substitute(one, mapping) for one in kind.members], NO_LIMIT)
+        case ClassObject():
+            return ClassObject(substitute(kind.of, mapping))
+        case Callable():
+            return substituted(kind, mapping)
+        case Overloaded():
+            return Overloaded(tuple([substituted(one, mapping) for one in kind.items]))
+    return kind
+
+
+def substituted(kind: Callable, mapping: Mapping) -> Callable:
+    """A signature with its variables replaced."""
+    parameters = kind.parameters
+    if parameters is not None:
+        parameters = tuple(
+            [Parameter(one.name, substitute(one.type, mapping), one.kind, one.optional) for one in parameters]
+        )
+    rest = kind.rest
+    if rest is not None and rest in mapping:
+        given = mapping[rest]
+        rest = None
+        if isinstance(given, Callable) and given.parameters is not None and parameters is not None:
+            parameters, rest = (*parameters, *given.parameters), given.rest
+        elif isinstance(given, TypeVariable):
+            rest = given
+        else:
+            parameters = None
+    guard = substitute(kind.guard, mapping) if kind.guard is not None else None
+    return Callable(parameters, substitute(kind.returns, mapping), kind.name, rest, guard, kind.exact)
+
+
+def defaults(variables: Iterable[TypeVariable], mapping: Mapping, otherwise: Type = UNKNOWN) -> Mapping:
+    """What variables stand for: what they were solved as, else their defaults, which may name others of them."""
+    found = {one: mapping.get(one) or one.default or otherwise for one in variables}
+    unsolved = {one: mapping.get(one, otherwise) for one in found}
+    return {one: kind if one in mapping else substitute(kind, unsolved) for one, kind in found.items()}
+
+
+def closed(kind: Type, own: set[TypeVariable]) -> Type:
+    """The type with these variables, which nothing has solved, made unknown."""
+    return substitute(kind, defaults(own, {})) if own else kind
