@@ -24,7 +24,7 @@ class Module:
     @cached_property
     def syntax(self) -> Syntax:
         """Functions, classes, imports and comments, with their places."""
-        return syntax_of(self._tree, self._adapter)
+        return syntax_of(self._tree, self.source, self._adapter)
 
     @cached_property
     def errors(self) -> tuple[Fault, ...]:
