@@ -8,6 +8,7 @@ from tree_sitter import Parser, Tree
 from analysis.languages import LANGUAGES
 from analysis.languages.adapter import Adapter
 from analysis.languages.generic import PACKED, generic
+from analysis.scopes import Names, Occurrence, Scope, Symbol
 from analysis.syntax import Fault, Syntax, faults_of, syntax_of
 from hone.errors import AnalysisError
 
@@ -30,6 +31,34 @@ class Module:
     def errors(self) -> tuple[Fault, ...]:
         """Where the code is broken, in the order of the lines; at most a hundred places."""
         return faults_of(self._tree)
+
+    @cached_property
+    def scopes(self) -> Scope:
+        """The module's scope, with all others in it. Raises `AnalysisError` for a language without scopes."""
+        return self._names.root
+
+    @cached_property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """What the file defines, in the order of their first places."""
+        found = [symbol for scope in self.scopes.walk() for symbol in scope.symbols.values() if symbol.occurrences]
+        return tuple(sorted(found, key=lambda symbol: symbol.occurrences[0].start))
+
+    @property
+    def occurrences(self) -> list[Occurrence]:
+        """Every place where a name stands, in the order of the file."""
+        return self._names.occurrences
+
+    @property
+    def stars(self) -> tuple[str, ...]:
+        """Modules all of whose names are imported, as written: a name without a symbol may be one of theirs."""
+        return self._names.stars
+
+    @cached_property
+    def _names(self) -> Names:
+        if self._adapter.names is None:
+            known = ", ".join(sorted(name for name, adapter in LANGUAGES.items() if adapter.names is not None))
+            raise AnalysisError(f"`{self.language}` has no scopes; those that have them are {known}")
+        return self._adapter.names(self._tree, self.source)
 
     def text(self, start: int, end: int) -> str:
         """A part of the source; what is no UTF-8 is replaced."""
