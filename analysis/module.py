@@ -5,11 +5,12 @@ from functools import cached_property
 
 from tree_sitter import Parser, Tree
 
+from analysis.flow import Graph
 from analysis.languages import LANGUAGES
 from analysis.languages.adapter import Adapter
 from analysis.languages.generic import PACKED, generic
 from analysis.scopes import Names, Occurrence, Scope, Symbol
-from analysis.syntax import Fault, Syntax, faults_of, syntax_of
+from analysis.syntax import Fault, Function, Syntax, faults_of, syntax_of
 from hone.errors import AnalysisError
 
 
@@ -59,6 +60,40 @@ class Module:
             known = ", ".join(sorted(name for name, adapter in LANGUAGES.items() if adapter.names is not None))
             raise AnalysisError(f"`{self.language}` has no scopes; those that have them are {known}")
         return self._adapter.names(self._tree, self.source)
+
+    @cached_property
+    def flows(self) -> tuple[Graph, ...]:
+        """The control flow of the module's own statements, and then of each of its functions. Raises `AnalysisError`
+        for a language that has none here."""
+        if self._adapter.flows is None:
+            raise AnalysisError(self._without_flow())
+        return tuple(self._adapter.flows(self._tree.root_node, self.source))
+
+    def cfg(self, function: Function | str | None = None) -> Graph:
+        """The control flow of a function, by its record or qualified name (the first that has it), or, for None, of
+        the module's own statements. Raises `AnalysisError` where there is none."""
+        if self._adapter.flow is None:
+            raise AnalysisError(self._without_flow())
+        root = self._tree.root_node
+        if function is None:
+            return self._adapter.flow(root, self.source)
+        if isinstance(function, str):
+            function = self._function(function)
+        node = root.descendant_for_byte_range(function.place.start, function.place.end)
+        graph = self._adapter.flow(node or root, self.source)
+        graph.name = function.qualified_name
+        return graph
+
+    def _without_flow(self) -> str:
+        known = ", ".join(sorted(name for name, adapter in LANGUAGES.items() if adapter.flow is not None))
+        return f"`{self.language}` has no control flow; those that have it are {known}"
+
+    def _function(self, name: str) -> Function:
+        by_name = {one.qualified_name: one for one in reversed(self.syntax.functions)}
+        if name not in by_name:
+            near = get_close_matches(name, by_name, 1)
+            raise AnalysisError(f"there is no function `{name}`" + (f"; did you mean `{near[0]}`?" if near else ""))
+        return by_name[name]
 
     def text(self, start: int, end: int) -> str:
         """A part of the source; what is no UTF-8 is replaced."""

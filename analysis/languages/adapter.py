@@ -1,6 +1,6 @@
 """What one language adds to what is the same for all: its grammar, its file names, and where its habits differ."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -49,7 +49,8 @@ class Adapter:
     documented_above: bool = True  # by comments, where no string in the body does
     container: Callable[[Node], str] = nothing  # a definition → what it belongs to, where nothing around it says so
     names: Callable[[Tree, bytes], Names] | None = None  # scopes and the names in them
-    flow: Callable[[Node, bytes], Graph] | None = None  # a function's node, or the root → its control flow
+    flow: Callable[[Node, bytes], Graph] | None = None  # a function's node with what wraps it, or the root → its flow
+    flows: Callable[[Node, bytes], Iterator[Graph]] | None = None  # the root → the flow of the module and all functions
 
     @cached_property
     def language(self) -> Language:

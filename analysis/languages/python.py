@@ -6,6 +6,7 @@ import warnings
 from tree_sitter import Node
 
 from analysis.languages.adapter import Adapter, Token, text_of
+from analysis.languages.python_flow import flow, flows
 from analysis.languages.python_scopes import names_of
 
 STRINGS = ("string", "concatenated_string")
@@ -47,5 +48,7 @@ PYTHON = Adapter(
     wrappers=frozenset(["decorated_definition"]),
     docstring=docstring,
     documented_above=False,
+    flow=flow,
+    flows=flows,
     names=names_of,
 )
