@@ -14,14 +14,17 @@ class Scope:
     __slots__ = ("children", "end", "kind", "meanings", "name", "parent", "start", "symbols")
 
     def __init__(self, kind: str, name: str, start: int, end: int, parent: "Scope | None") -> None:
-        # "module", "function", "lambda", "class", "comprehension", "block", "types" (type parameters, or a type alias),
-        # "annotation" (where annotations are never evaluated: Python's `from __future__ import annotations`)
+        # "module", "function", "lambda", "class", "comprehension", "block", "types" (type parameters, a type alias, or a
+        # function's type), "namespace", "name" (of a function expression, for itself alone), "annotation" (where
+        # annotations are never evaluated: Python's `from __future__ import annotations`)
         self.kind = kind
         self.name = name  # empty where it has none
         self.start, self.end = start, end  # of the node that makes it
         self.parent = parent
         self.children: list[Scope] = []
-        self.symbols: dict[str, Symbol] = {}  # what is bound here
+        # What is bound here, by name. Where a variable and a type, a method or a label have the same name, the key of
+        # what is no variable has a mark: `name<>`, `name()`, `name:`.
+        self.symbols: dict[str, Symbol] = {}
         self.meanings: dict[str, Symbol | None] = {}  # of the names that stand here; None as in `Occurrence.symbol`
         if parent is not None:
             parent.children.append(self)
@@ -76,7 +79,7 @@ class Symbol:
 
     def __init__(self, name: str, kind: str, scope: Scope) -> None:
         self.name = name
-        self.kind = kind  # "variable", "parameter", "function", "class", "import", "type", "label"
+        self.kind = kind  # "variable", "parameter", "function", "class", "import", "type", "namespace", "label"
         self.scope = scope
         self.occurrences: list[Occurrence] = []  # definitions and references, in the order of the file
 
