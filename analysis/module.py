@@ -11,6 +11,7 @@ from analysis.languages.adapter import Adapter
 from analysis.languages.generic import PACKED, generic
 from analysis.scopes import Names, Occurrence, Scope, Symbol
 from analysis.syntax import Fault, Function, Syntax, faults_of, syntax_of
+from analysis.types.view import Types
 from hone.errors import AnalysisError
 
 
@@ -94,6 +95,16 @@ class Module:
             near = get_close_matches(name, by_name, 1)
             raise AnalysisError(f"there is no function `{name}`" + (f"; did you mean `{near[0]}`?" if near else ""))
         return by_name[name]
+
+    @cached_property
+    def types(self) -> Types:
+        """Inferred types of names and returns. Raises `AnalysisError` for a language other than Python."""
+        if self.language != "python":
+            raise AnalysisError(f"`{self.language}` has no type inference; `python` has")
+        # Here, for it takes longer to import than all the rest, and few ask for it
+        from analysis.types.inference import types_of
+
+        return types_of(self._tree, self.source, self._names, self.syntax)
 
     def text(self, start: int, end: int) -> str:
         """A part of the source; what is no UTF-8 is replaced."""
