@@ -149,7 +149,7 @@ class Cache(Generic[Value]):
             going.append((key,))
         with database:
             database.executemany("DELETE FROM kept WHERE key = ?", going)
-        database.execute("PRAGMA incremental_vacuum").fetchall()
+        database.executescript("PRAGMA incremental_vacuum")  # `execute` takes its first step alone
 
     def _open(self) -> sqlite3.Connection:
         if not self._usable:
