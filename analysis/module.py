@@ -5,6 +5,7 @@ from functools import cached_property
 
 from tree_sitter import Parser, Tree
 
+from analysis.dataflow import DataFlow, Places
 from analysis.flow import Graph
 from analysis.languages import LANGUAGES
 from analysis.languages.adapter import Adapter
@@ -84,6 +85,19 @@ class Module:
         graph = self._adapter.flow(node or root, self.source)
         graph.name = function.qualified_name
         return graph
+
+    def dataflow(self, function: Function | str | None = None) -> DataFlow:
+        """The data flow of a function, named as for `cfg`. Raises `AnalysisError` where there is none."""
+        return DataFlow(self.cfg(function), self._places)
+
+    @cached_property
+    def dataflows(self) -> tuple[DataFlow, ...]:
+        """The data flow of the module's own statements, and then of each of its functions."""
+        return tuple(DataFlow(graph, self._places) for graph in self.flows)
+
+    @cached_property
+    def _places(self) -> Places:
+        return Places(self._names, self.source)
 
     def _without_flow(self) -> str:
         known = ", ".join(sorted(name for name, adapter in LANGUAGES.items() if adapter.flow is not None))
