@@ -23,7 +23,7 @@ class Scope:
         self.parent = parent
         self.children: list[Scope] = []
         # What is bound here, by name. Where a variable and a type, a method or a label have the same name, the key of
-        # what is no variable has a mark: `name<>`, `name()`, `name:`.
+        # what is no variable has a mark: `name<>`, `name()`, `name:`; that of an `instanceof` has its place, `name@12`.
         self.symbols: dict[str, Symbol] = {}
         self.meanings: dict[str, Symbol | None] = {}  # of the names that stand here; None as in `Occurrence.symbol`
         if parent is not None:

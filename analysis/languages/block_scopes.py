@@ -23,18 +23,9 @@ class Binder:
     """One file on its way to `Names`."""
 
     __slots__ = (
-        "_handlers",
-        "_kinds",
-        "_merges",
-        "_noted",
-        "_spaces",
-        "inner",
-        "root",
-        "since",
-        "source",
-        "types",
-        "waiting",
-    )
+        "_handlers", "_heirs", "_kinds", "_merges", "_noted", "_parts", "_spaces", "bases", "bodies", "inner", "root",
+        "since", "source", "types", "waiting",
+    )  # fmt: skip
 
     def __init__(self, source: bytes, handlers: Mapping[str, Handler], kinds: Mapping[str, int], merges: bool) -> None:
         """`kinds` are the spaces in which each kind of symbol is found. Where a language `merges`, equal names of one
@@ -45,6 +36,10 @@ class Binder:
         self.since: dict[Symbol, int] = {}  # from which byte on a symbol is seen, where that is not everywhere
         self.inner: dict[Scope, int] = {}  # where a function's body begins, which its parameters do not see
         self.types: dict[str, Node] = {}  # what the file's types stand for, where a language has to know
+        self.bodies: dict[Symbol, Scope] = {}  # classes whose members others of the file inherit
+        self.bases: dict[Scope, list[tuple[list[str], Scope]]] = {}  # what a class extends, as written, and where
+        self._heirs: dict[Scope, list[Scope]] = {}
+        self._parts: dict[str, list[tuple[int, int, Symbol]]] = {}
         self._handlers, self._kinds, self._merges = handlers, kinds, merges
         self._noted: list[tuple[Occurrence, int]] = []
         self._spaces: dict[Symbol, int] = {}
@@ -78,9 +73,10 @@ class Binder:
         """A new scope, as long as the node."""
         return Scope(kind, name, node.start_byte, node.end_byte, parent)
 
-    def symbol(self, name: str, kind: str, scope: Scope) -> Symbol:
-        """What a scope calls so, made where it is not there."""
-        space = self._kinds[kind]
+    def symbol(self, name: str, kind: str, scope: Scope, space: int = 0) -> Symbol:
+        """What a scope calls so, made where it is not there; in other spaces than its kind's, where `space` says so."""
+        usual = self._kinds[kind]
+        space = space or usual
         key, table = name, scope.symbols
         known = table.get(key)
         if known is not None and not self._merges and not self._space(known) & space:
@@ -92,6 +88,8 @@ class Binder:
                 known = table.get(key)
         if known is None:
             known = table[key] = Symbol(name, kind, scope)
+            if space != usual:
+                self._spaces[known] = space
         elif not self._space(known) & space:
             self._spaces[known] = self._space(known) | space
         return known
@@ -117,6 +115,14 @@ class Binder:
         occurrence.symbol = symbol
         self._noted.append((occurrence, 0))
 
+    def declare_in_parts(self, node: Node, kind: str, scope: Scope, parts: list[tuple[int, int]]) -> None:
+        """Binds a name that is seen in these parts of the file alone; another of that name may stand beside it."""
+        name = self.text(node)
+        if name:
+            symbol = scope.symbols[f"{name}@{node.start_byte}"] = Symbol(name, kind, scope)
+            self.place(symbol, "store", node.start_byte, node.end_byte, scope)
+            self._parts.setdefault(name, []).extend((start, end, symbol) for start, end in parts)
+
     def refer(self, node: Node, scope: Scope, role: str = "load", space: int = VALUE) -> None:
         """Notes that a name stands here, to be looked for when all is declared."""
         name = self.text(node)
@@ -127,9 +133,11 @@ class Binder:
         return self._spaces.get(symbol) or self._kinds[symbol.kind]
 
     def _names(self) -> Names:
+        for scope, bases in self.bases.items():  # of outer classes first, whose members the inner ones may extend
+            self._heirs[scope] = [body for path, at in bases if (body := self._body(path, at, scope.start)) is not None]
         for occurrence, space in self._noted:
             if space:
-                occurrence.symbol = self._found(occurrence, space)
+                occurrence.symbol = self._meant(occurrence, space)
         occurrences = [occurrence for occurrence, _ in self._noted]
         occurrences.sort(key=lambda one: one.start)
         for occurrence in occurrences:
@@ -137,9 +145,22 @@ class Binder:
                 occurrence.symbol.occurrences.append(occurrence)
         return Names(self.root, occurrences)
 
-    def _found(self, occurrence: Occurrence, space: int) -> Symbol | None:
-        name, start, since = occurrence.name, occurrence.start, self.since
-        scope: Scope | None = occurrence.scope
+    def _meant(self, occurrence: Occurrence, space: int) -> Symbol | None:
+        """Where a name may be a variable or a type, it is the variable, however far that is."""
+        name, start, scope = occurrence.name, occurrence.start, occurrence.scope
+        first, second = (VALUE, TYPE) if space == VALUE | TYPE and not self._merges else (space, 0)
+        found = self._found(name, scope, start, first)
+        if first & VALUE and name in self._parts:
+            parts = [part for part in self._parts[name] if part[0] <= start < part[1]]
+            if parts:
+                nearest = max(parts, key=lambda part: part[0])
+                if found is None or found.scope.start < nearest[0]:
+                    found = nearest[2]
+        return found or (self._found(name, scope, start, second) if second else None)
+
+    def _found(self, name: str, at: Scope, start: int, space: int) -> Symbol | None:
+        since = self.since
+        scope: Scope | None = at
         while scope is not None:
             symbol = scope.symbols.get(name)
             if symbol is not None:
@@ -147,8 +168,33 @@ class Binder:
                     symbol = self._marked(scope, name, space)
                 if symbol is not None and since.get(symbol, 0) <= start:
                     return symbol
+            if scope in self._heirs and (symbol := self._inherited(scope, name, space)) is not None:
+                return symbol
             scope = scope.parent
         return None
+
+    def _inherited(self, scope: Scope, name: str, space: int) -> Symbol | None:
+        """A member of what a class extends in this file."""
+        waiting, seen = list(self._heirs[scope]), {scope}
+        while waiting:
+            body = waiting.pop()
+            if body not in seen:
+                seen.add(body)
+                if (symbol := self._member(body, name, space)) is not None:
+                    return symbol
+                waiting += self._heirs.get(body, ())
+        return None
+
+    def _body(self, path: list[str], at: Scope, start: int) -> Scope | None:
+        symbol = self._found(path[0], at, start, TYPE)
+        for name in path[1:]:
+            body = self.bodies.get(symbol) if symbol is not None else None
+            symbol = self._member(body, name, TYPE) if body is not None else None
+        return self.bodies.get(symbol) if symbol is not None else None
+
+    def _member(self, body: Scope, name: str, space: int) -> Symbol | None:
+        symbol = body.symbols.get(name)
+        return symbol if symbol is None or self._space(symbol) & space else self._marked(body, name, space)
 
     def _marked(self, scope: Scope, name: str, space: int) -> Symbol | None:
         for one, mark in MARKS.items():
