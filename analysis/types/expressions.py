@@ -515,6 +515,9 @@ class Expressions:
         if name == "type" and len(nodes) == 1 and isinstance(callee, ClassObject):
             kind = widen(self.type(nodes[0], environment))
             return join([self._class_of(one) for one in members_of(kind)])
+        if isinstance(callee, Callable) and callee.name == "namedtuple" and nodes:
+            self._arguments(nodes, environment, callee)
+            return self.source.named_tuple(nodes)
         if name == "super" and self.classes and isinstance(callee, ClassObject):
             self._arguments(nodes, environment, callee)
             return Instance("builtins.super")

@@ -12,6 +12,7 @@ from hone.records import Record
 MOST_MEMBERS = 8  # of a union that is worth saying; a longer one is unknown
 NO_LIMIT = 10_000  # of a union as it is declared
 OWN = "@."  # stands before the names of the file's own classes
+AGAIN = "'"  # stands behind the name of a class that is defined once more
 
 
 class Type(Record, frozen=True):
@@ -237,7 +238,7 @@ def show(kind: Type) -> str:
 def _shown(name: str) -> str:
     if name == NONE.name:
         return "None"
-    return name.removeprefix("builtins.").removeprefix(OWN)
+    return name.removeprefix("builtins.").removeprefix(OWN).rstrip(AGAIN)
 
 
 def _parameters(kind: Callable) -> str:

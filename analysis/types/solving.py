@@ -249,8 +249,10 @@ class Solver:
                 if self.fits(one, actual, {}):
                     found[variable] = one if variable not in found else join([found[variable], one])
                     return True
+            found.setdefault(variable, UNKNOWN)
             return None if isinstance(actual, Union) else False
         if variable.bound is not None and self.fits(variable.bound, actual, {}) is False:
+            found.setdefault(variable, UNKNOWN)
             return False
         if variable in found and found[variable] != actual:
             actual = self.wider(found[variable], actual)
@@ -552,7 +554,7 @@ def maker(kind: Type, whole: Instance, name: str) -> Type | None:
             continue
         first = parameters[0].type
         returns = item.returns if name == "__new__" else first if isinstance(first, Instance) else whole
-        if name == "__new__" and not (isinstance(returns, Instance) and returns.name == whole.name):
+        if name == "__new__" and is_unknown(returns):
             returns = whole
         made.append(Callable(parameters[1:], returns, "", item.rest))
     return Overloaded(tuple(made)) if len(made) > 1 else made[0] if made else None

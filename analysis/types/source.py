@@ -9,7 +9,8 @@ from analysis.scopes import Scope, Symbol
 from analysis.types.annotations import Annotations, value_of
 from analysis.types.declared import Alias, Class, Meaning, Member, Value
 from analysis.types.kinds import (
-    ANY, OWN, UNKNOWN, Callable, Instance, ModuleObject, Overloaded, Parameter, Type, TypeVariable, join,
+    AGAIN,
+    ANY, OWN, UNKNOWN, Callable, ClassObject, Instance, ModuleObject, Overloaded, Parameter, Type, TypeVariable, join,
 )  # fmt: skip
 from analysis.types.state import State
 from analysis.types.stubs import PROPERTIES, STAYS, Typeshed, declare, managed, typeshed
@@ -123,13 +124,25 @@ class Source:
             return None
         written = parsed(self.state.text(right))
         if isinstance(written, ast.Call):
-            return reader.variable(symbol.name, OWN, written)
+            return reader.variable(symbol.name, OWN, written) or self._made_by(right, symbol.scope)
         if isinstance(written, ast.Name | ast.Attribute):
             found = reader.named(written)
             return None if isinstance(found, Value) else found
         if isinstance(written, ast.Constant) and annotation is None:
             return None
         return reader.alias(written) if written is not None else None
+
+    def _made_by(self, call: Node, scope: Scope) -> Class | None:
+        """The named tuple that a call makes."""
+        function, listed = call.child_by_field_name("function"), call.child_by_field_name("arguments")
+        if function is None or listed is None or not listed.named_children:
+            return None
+        called = parsed(self.state.text(function))
+        meaning = self.reader(scope).named(called) if called is not None else None
+        if isinstance(meaning, Value) and isinstance(meaning.type, Callable) and meaning.type.name == "namedtuple":
+            made = self.named_tuple(listed.named_children)
+            return self.find(made.of.name) if isinstance(made, ClassObject) and isinstance(made.of, Instance) else None
+        return None
 
     # Imports
 
@@ -205,7 +218,7 @@ class Source:
                 return None
             full = OWN + qualified(body)
             while full in self.classes:
-                full += "'"
+                full += AGAIN
             found = Class(full, lambda one: self._read_class(one, node, body), lambda _name: None)
             found.find = lambda asked: self._member(found, body, asked)
             found.nested = lambda asked: self._nested(body, asked)
@@ -224,12 +237,42 @@ class Source:
             declare(found, self.reader(body.parent or body), tree, self.find)
         else:
             found.whole = False
+        for child in listed.named_children if listed is not None else []:
+            made = self._made_by(child, body.parent or body) if child.type == "call" else None
+            if made is not None:
+                found.whole = found.whole or listed is not None and listed.named_child_count == 1
+                found.declare(found.parameters, (*found.bases, made.instance()))
+                found.named = True
+                found.fields = made.fields
         own = node.child_by_field_name("type_parameters")
         if own is not None:  # class C[T]
             symbols = [self.state.symbol(child) for child in identifiers(own)]
             variables = [self.symbol_meaning(one) for one in symbols if one is not None]
             parameters = tuple(one for one in variables if isinstance(one, TypeVariable))
             found.declare(parameters, found.bases)
+
+    def named_tuple(self, nodes: list[Node]) -> Type:
+        """The class that `collections.namedtuple` makes of arguments that are written out."""
+        key = nodes[0].start_byte
+        if key not in self._class_at:
+            written = [parsed(self.state.text(one)) for one in nodes[:2]]
+            name, listed = (one.value if isinstance(one, ast.Constant) else None for one in (*written, None)[:2])
+            if isinstance(listed, str):
+                fields = listed.replace(",", " ").split()
+            elif len(written) > 1 and isinstance(written[1], ast.List | ast.Tuple):
+                fields = [str(one.value) for one in written[1].elts if isinstance(one, ast.Constant)]
+            else:
+                return UNKNOWN
+            full = f"{OWN}{name}"
+            while full in self.classes:
+                full += AGAIN
+            kinds = tuple((field, ANY) for field in fields)
+            found = Class(full, lambda one: one.declare((), (Instance("typing.NamedTuple"),)), lambda _name: None)
+            found.find = lambda asked: Member("variable", ANY) if asked in fields else None
+            found.fields = lambda: kinds
+            found.named = True
+            self._class_at[key] = self.classes[full] = found
+        return ClassObject(self._class_at[key].instance())
 
     def _nested(self, body: Scope, name: str) -> Meaning:
         symbol = body.symbols.get(name)

@@ -51,7 +51,7 @@ class Statements:
             "raise_statement": self._raise, "delete_statement": self._delete, "import_statement": self._import,
             "import_from_statement": self._import, "break_statement": self._break, "continue_statement": self._continue,
             "block": self.block, "else_clause": self._else, "finally_clause": self._else, "module": self.block,
-            "assignment": self._expression, "augmented_assignment": self._expression,
+            "assignment": self._assigned, "augmented_assignment": self._assigned,
         }  # fmt: skip
 
     def block(self, node: Node, environment: Environment) -> Environment | None:
@@ -66,8 +66,11 @@ class Statements:
     def statement(self, node: Node, environment: Environment) -> Environment | None:
         """What is known after a statement; None where nothing comes after it."""
         worker = self._kinds.get(node.type)
-        if worker is None or self.depth > DEEPEST:
+        if self.depth > DEEPEST:
             return environment
+        if worker is None:  # an expression alone, unless it holds none
+            never = self.expressions.type(node, environment) == NEVER and node.type in ("call", "await")
+            return None if never else environment
         self.depth += 1
         found = worker(node, environment)
         self.depth -= 1
@@ -201,14 +204,16 @@ class Statements:
     # Simple statements
 
     def _expression(self, node: Node, environment: Environment) -> Environment | None:
-        parts = [node] if node.type in ("assignment", "augmented_assignment") else node.named_children
-        for child in parts:
-            if child.type == "assignment":
-                self._assignment(child, environment)
-            elif child.type == "augmented_assignment":
-                self._augmented(child, environment)
-            elif self.expressions.type(child, environment) == NEVER and child.type in ("call", "await"):
-                return None
+        now: Environment | None = environment
+        for child in node.named_children:
+            now = self.statement(child, now) if now is not None else None
+        return now
+
+    def _assigned(self, node: Node, environment: Environment) -> Environment | None:
+        if node.type == "assignment":
+            self._assignment(node, environment)
+        else:
+            self._augmented(node, environment)
         return environment
 
     def _assignment(self, node: Node, environment: Environment) -> tuple[Type, str]:
