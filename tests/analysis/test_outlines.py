@@ -184,7 +184,7 @@ def test_it_stays_within_its_bound_and_keeps_what_was_used_last(place, monkeypat
         kept = set(cache.get([b"newest", *(b"%016d" % number for number in range(100))]))
     assert kept >= {b"newest", *(b"%016d" % number for number in range(20))}
     assert 70 <= len(kept) <= 80
-    assert place.stat().st_size < 1_000_000
+    assert place.stat().st_size < 1_100_000  # values fill no whole number of pages
 
 
 def test_memory_holds_what_was_used_last_up_to_its_bound():
