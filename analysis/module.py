@@ -5,6 +5,7 @@ from functools import cached_property
 
 from tree_sitter import Parser, Tree
 
+from analysis.calls import Call, Calls, Imported, calls_of
 from analysis.dataflow import DataFlow, Places
 from analysis.flow import Graph
 from analysis.languages import LANGUAGES
@@ -119,6 +120,25 @@ class Module:
         from analysis.types.inference import types_of
 
         return types_of(self._tree, self.source, self._names, self.syntax)
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """Who calls whom, in the order of the lines. Raises `AnalysisError` for a language without a call graph."""
+        return self._calls.calls
+
+    @property
+    def imports(self) -> tuple[Imported, ...]:
+        """Every name that is imported, and from where. Raises `AnalysisError` as `calls` does."""
+        return self._calls.imports
+
+    @property
+    def bases(self) -> dict[str, tuple[str, ...]]:
+        """What each class inherits from, as far as it is known. Raises `AnalysisError` as `calls` does."""
+        return self._calls.bases
+
+    @cached_property
+    def _calls(self) -> Calls:
+        return calls_of(self._tree, self.source, self._adapter, self._names, self.syntax)
 
     def text(self, start: int, end: int) -> str:
         """A part of the source; what is no UTF-8 is replaced."""

@@ -107,9 +107,9 @@ def syntax_of(tree: Tree, source: bytes, adapter: Adapter) -> Syntax:
     documentation = _Documentation(captures.comments, adapter)
     functions, classes = [], []
     for found in ordered:
-        place = _place(found.lead, found.node)
+        place = place_of(found.lead, found.node)
         if found.kind == "function":
-            inner = _place(found.body or found.node)
+            inner = place_of(found.body or found.node)
             functions.append(Function(found.name, found.qualified, place, inner, documentation.text(found)))
         elif found.kind in TYPES:
             classes.append(Class(found.name, found.qualified, found.kind, place, documentation.text(found)))
@@ -122,7 +122,7 @@ def syntax_of(tree: Tree, source: bytes, adapter: Adapter) -> Syntax:
 
 
 def _comment(node: Node, source: bytes) -> Comment:
-    place = _place(node)
+    place = place_of(node)
     return Comment(source[place.start : place.end].decode("utf-8", "replace"), place)
 
 
@@ -134,7 +134,7 @@ def _import(node: Node) -> Import:
         if not parts or len(parts) == last.child_count:
             break
         last = parts[-1]
-    place = _place(node, last)
+    place = place_of(node, last)
     text = (node.text or b"")[: place.end - place.start].decode(errors="replace")
     return Import(text.rstrip(), place)
 
@@ -151,11 +151,11 @@ def _faults(root: Node) -> Iterator[Fault]:
         node = waiting.pop()
         if node.is_missing:
             found += 1
-            yield Fault(f"`{node.type}` is missing", _place(node))
+            yield Fault(f"`{node.type}` is missing", place_of(node))
         elif node.is_error:
             found += 1
             text = " ".join(text_of(node)[: 4 * SHOWN].split())
-            yield Fault(f"`{text[:SHOWN]}{'…' if len(text) > SHOWN else ''}` was not expected", _place(node))
+            yield Fault(f"`{text[:SHOWN]}{'…' if len(text) > SHOWN else ''}` was not expected", place_of(node))
         else:
             waiting += [child for child in reversed(node.children) if child.has_error or child.is_missing]
 
@@ -240,7 +240,7 @@ def _last_row(node: Node) -> int:
     return row if column or row <= node.start_point.row else row - 1
 
 
-def _place(first: Node, last: Node | None = None) -> Place:
+def place_of(first: Node, last: Node | None = None) -> Place:
     """From the start of one node to the end of another, or of itself."""
     last = last or first
     return Place(first.start_byte, last.end_byte, first.start_point.row + 1, _last_row(last) + 1)
