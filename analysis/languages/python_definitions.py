@@ -3,7 +3,7 @@
 from tree_sitter import Node
 
 from analysis.languages.python_binding import Table, private_prefix, spelled
-from analysis.languages.python_reader import STORE, TARGETS, TYPE, Mark, Reader, without_extras
+from analysis.languages.python_reader import EXTRAS, STORE, TARGETS, TYPE, Mark, Reader, without_extras
 
 PARAMETERS = ("default_parameter", "typed_parameter", "typed_default_parameter")
 
@@ -51,7 +51,7 @@ def comprehension(reader: Reader, node: Node) -> None:
 
 def alias(reader: Reader, node: Node) -> None:
     """`type X[T] = …`: its value has a scope of its own. The grammar also takes `type(x).y = …` for one."""
-    parts = [part for child in node.named_children for part in child.named_children]
+    parts = [part for part in _without_types(node) if part.type not in EXTRAS]
     if not parts or parts[0].type not in ("identifier", "generic_type"):
         word(reader, node)
         return
@@ -72,10 +72,7 @@ def word(reader: Reader, node: Node) -> None:
     """`print >> x`, `exec "x"`, `type(x).y = z`: no statements, but names of functions in Python 3."""
     first = node.children[0]
     reader.read_word(first.start_byte, first.end_byte)
-    parts: list[Node] = []
-    for child in node.named_children:
-        parts += child.named_children if child.type == "type" else [child]
-    reader.waiting += parts[::-1]
+    reader.waiting += _without_types(node)[::-1]
 
 
 def annotation(reader: Reader, node: Node) -> None:
@@ -84,6 +81,19 @@ def annotation(reader: Reader, node: Node) -> None:
     if reader.future and table.scope.kind != "annotation":
         table = reader.open("annotation", "", node, table)
     reader.then(table, node.named_children)
+
+
+def type_part(reader: Reader, node: Node) -> None:
+    """Bounds of type parameters and values of aliases are evaluated, if late: they are no annotations."""
+    bare = reader.table.scope.kind == "types"
+    reader.waiting += (_without_types(node) if bare else node.named_children)[::-1]
+
+
+def _without_types(node: Node) -> list[Node]:
+    parts: list[Node] = []
+    for child in node.named_children:
+        parts += child.named_children if child.type == "type" else [child]
+    return parts
 
 
 def _definition(reader: Reader, node: Node, kind: str) -> None:

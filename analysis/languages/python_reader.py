@@ -89,7 +89,9 @@ class Reader:
                 continue
             action = actions[kind]
             if action is None:
-                waiting += node.named_children[::-1]
+                children = node.named_children
+                children.reverse()
+                waiting += children
             else:
                 action(self, node)
 

@@ -9,7 +9,16 @@ from tree_sitter import Node, Tree
 
 from analysis.languages.adapter import grammar_of
 from analysis.languages.python_binding import START, bind
-from analysis.languages.python_definitions import alias, annotation, class_, comprehension, function, lambda_, word
+from analysis.languages.python_definitions import (
+    alias,
+    annotation,
+    class_,
+    comprehension,
+    function,
+    lambda_,
+    type_part,
+    word,
+)
 from analysis.languages.python_reader import (
     ANNOTATED,
     DECLARED,
@@ -170,7 +179,7 @@ def _import(reader: Reader, children: list[Node]) -> None:
 
 def attribute(reader: Reader, node: Node) -> None:
     """In `a.b`, `b` is no name."""
-    reader.waiting += node.children[:1]
+    reader.waiting.append(node.child(0))
 
 
 def keyword(reader: Reader, node: Node) -> None:
@@ -252,6 +261,11 @@ ACTIONS: dict[str, Action] = {
     "string": string,
     "interpolation": interpolation,
     "type": annotation,
+    "type_parameter": type_part,
+    "constrained_type": type_part,
+    "generic_type": type_part,
+    "splat_type": type_part,
+    "union_type": type_part,
     "type_alias_statement": alias,
     "dotted_name": capture,
     "class_pattern": class_pattern,

@@ -58,6 +58,7 @@ def roles(source):
         ("lambda \\\n a, *b, c=d, **e: a", "a:store b:store c:store d:load e:store a:load"),
         ("(a := b)", "a:store b:load"),
         ("print >>a, b", "print:load a:load b:load"),
+        ("type \\\n a = b", "a:store b:load"),
         ("type(a).b = c", "type:load a:load c:load"),
         ("match = case = type = _ = print", "match:store case:store type:store _:store print:load"),
         ("b'{a}' '{b}' f'{c}' rf'{d!r:>{e}}'", "c:load d:load e:load"),
@@ -159,6 +160,11 @@ def test_annotations_that_are_never_evaluated_are_bound_and_take_nothing():
     outer = scopes_of(source)[1]
     assert meaning(source, "T", 1) == meaning(source, "T") == "parameter of function f"
     assert outer.cells() == set()
+
+
+def test_bounds_of_type_parameters_are_no_annotations():
+    source = "from __future__ import annotations\ntype X[T: (int, list[T])] = dict[T, T]\ndef f[U: X[U]](a: U): pass"
+    assert [scope.kind for scope in scopes_of(source)] == ["module", "types", "types", "function", "annotation"]
 
 
 def test_star_imports_are_listed():
