@@ -74,8 +74,8 @@ class Ways:
     def backward(self, normal: list[Transfer], caught: list[Transfer]) -> list[int]:
         """What holds at the beginning of each block, where it follows from what does at the beginning of the next."""
         before: list[list[int]] = [[] for _ in normal]
-        for source, targets in [*enumerate(self.normal), *enumerate(self.caught)]:
-            for target in targets:
+        for source, following in [*enumerate(self.normal), *enumerate(self.caught)]:
+            for target in following:
                 before[target].append(source)
         holds = [0] * len(normal)
         waiting = [-block for block in range(len(normal))]

@@ -111,6 +111,12 @@ class Conditions:
             self.spans = []
             self.build.step(kind, min(one[0] for one in spans), max(one[1] for one in spans), spans)
 
+    def finish(self, node: Node) -> None:
+        """Makes the last step of an expression or statement: what is done with its parts, once they are evaluated."""
+        if self.spans or node.kind_id not in _WRAPPED:
+            spans, self.spans = tuple(self.spans), []
+            self.build.step(node.type, node.start_byte, node.end_byte, spans)
+
     def condition(self, node: Node, true: Block, false: Block) -> Work:
         """Evaluates a condition and leaves for one of two blocks."""
         build = self.build
@@ -149,7 +155,7 @@ class Conditions:
     def _leaf(self, node: Node, true: Block, false: Block) -> Work:
         if not self.simple(node, true, false):
             yield self.evaluate(node)
-            self.flush(node.type)
+            self.finish(node)
             self.build.branch(true, false, self.text(node), constant(node))
 
     def _is_and(self, node: Node) -> bool:
@@ -169,6 +175,8 @@ class Conditions:
             name = node.child_by_field_id(nodes.F_NAME)
             if name is not None:
                 self.spans.append(span_of(name))
+            spans, self.spans = tuple(self.spans), []  # what uses its value may raise when the name is stored already
+            self.build.step(node.type, node.start_byte, node.end_byte, spans)
         else:
             for part in parts_of(node):
                 yield self.evaluate(part)
@@ -190,7 +198,7 @@ class Conditions:
         for part in parts[1:]:
             build.start(other)
             yield self.evaluate(part)
-            self.flush(part.type)
+            self.finish(part)
         build.go(behind)
         build.start(behind)
 
@@ -205,7 +213,7 @@ class Conditions:
         for entry, part in ((yes, parts[0]), (no, parts[2])):
             build.start(entry)
             yield self.evaluate(part)
-            self.flush(part.type)
+            self.finish(part)
             build.go(behind)
         build.start(behind)
 
@@ -251,7 +259,7 @@ class Conditions:
         target, values = clause.child_by_field_id(nodes.F_LEFT), clause.child_by_field_id(nodes.F_RIGHT)
         if values is not None:
             yield self.evaluate(values)
-        self.flush(clause.type)
+            self.finish(values)
         inside = build.block()
         build.open()
         build.go(head)
@@ -274,6 +282,7 @@ _SPLIT: dict[int, Callable[[Conditions, Node], Work]] = {
     )
     for number in numbers
 }
+_WRAPPED = nodes.WALRUS | nodes.PARENTHESIZED
 _BRANCHING = nodes.AND_OR | nodes.NOT | nodes.CHOICE | nodes.PARENTHESIZED
 
 

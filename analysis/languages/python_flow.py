@@ -94,9 +94,12 @@ class _Flow:
     def _split(self, node: Node) -> Work:
         """A simple statement with expressions that may have to be split."""
         order = _ORDER.get(node.kind_id)
-        for part in order(self, node) if order is not None else [node]:
+        parts = order(self, node) if order is not None else [node]
+        if order is _Flow._update:
+            parts = [*parts[1:], *parts]  # in `x += (x := 1)`, the left side is read before the right one stores
+        for part in parts:
             yield self.expressions.evaluate(part)
-        self.expressions.flush(node.type)
+        self.expressions.finish(node)
 
     def _body(self, node: Node | None) -> Work:
         """The statements of a block, or of the block in a clause."""
@@ -187,7 +190,7 @@ class _Flow:
         target, values = node.child_by_field_id(nodes.F_LEFT), node.child_by_field_id(nodes.F_RIGHT)
         if values is not None:
             yield self.expressions.evaluate(values)
-            self.expressions.flush(values.type)
+            self.expressions.finish(values)
         head, body, done, behind = build.block(), build.block(), build.block(), build.block()
         build.open()
         build.go(head)
@@ -221,7 +224,7 @@ class _Flow:
             alias = value.child_by_field_id(nodes.F_ALIAS) if value.kind_id in nodes.AS_PATTERN else None
             for part in parts_of(value)[:1] if alias is not None else [value]:
                 yield self.expressions.evaluate(part)
-            self.expressions.flush(item.type)
+            self.expressions.finish(item)
             dispatch = build.block()
             leaving = Step("with_exit", item.start_byte, item.end_byte, ())
             opened.append((build.enter_closing(leaving, dispatch), dispatch, leaving))
@@ -268,7 +271,7 @@ class _Flow:
         self._finish(finishing, behind)
         if handlers:
             build.start(dispatch)
-            grouped = any(child.type == "except*" for child in handlers[0].children)
+            grouped = any(child.type in ("*", "except*") for child in handlers[0].children)
             yield (self._group_handlers if grouped else self._handlers)(handlers, finishing, behind)
         if finishing is not None:
             yield build.finish_finally(finishing, lambda: self._body(last))
