@@ -1,4 +1,4 @@
-"""What code says of itself, in many languages: `parse(source, language)` gives a `Module`, `project(root)` a `Project`."""
+"""What code says of itself, in many languages: `parse(source, language)` one file, `project(root)` a repository."""
 
 from analysis.languages import LANGUAGES, language_of
 from analysis.module import Module, parse

@@ -3,6 +3,8 @@
 The records are the same for every language; `languages/NAME_flow.py` makes them. Places are bytes, ends excluded.
 """
 
+ANONYMOUS = "<anonymous>"  # the name of a function that has none
+
 
 class Step:
     """One thing that is done: a statement, or the part of one that is done at this place (a condition, a target)."""
@@ -39,7 +41,8 @@ class Edge:
     def __init__(self, source: int, target: int, kind: str, condition: str = "") -> None:
         self.source, self.target = source, target  # indices of blocks
         # "next", "true", "false", "case", "loop" (from a loop's end to its head), "break", "continue", "return",
-        # "exception", "suppress" (goes on behind a block whose exit swallowed the exception: it may, most never do)
+        # "goto", "exception", "suppress" (goes on behind a block whose exit swallowed the exception: it may, most never
+        # do)
         self.kind = kind
         self.condition = condition  # as written, where there is one
 

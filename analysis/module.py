@@ -7,7 +7,7 @@ from tree_sitter import Parser, Tree
 
 from analysis.calls import Call, Calls, Imported, calls_of
 from analysis.dataflow import DataFlow, Places
-from analysis.flow import Graph
+from analysis.flow import ANONYMOUS, Graph
 from analysis.languages import LANGUAGES
 from analysis.languages.adapter import Adapter
 from analysis.languages.generic import PACKED, generic
@@ -70,7 +70,20 @@ class Module:
         for a language that has none here."""
         if self._adapter.flows is None:
             raise AnalysisError(self._without_flow())
-        return tuple(self._adapter.flows(self._tree.root_node, self.source))
+        graphs = tuple(self._adapter.flows(self._tree.root_node, self.source))
+        if any(graph.name == ANONYMOUS for graph in graphs):
+            self._give_names(graphs)
+        return graphs
+
+    def _give_names(self, graphs: tuple[Graph, ...]) -> None:
+        """A function's node ends with its body, and is the nearest that begins before it."""
+        ends: dict[int, list[Graph]] = {}
+        for graph in graphs[1:]:
+            ends.setdefault(graph.end, []).append(graph)
+        for function in self.syntax.functions:
+            around = [graph for graph in ends.get(function.body.end, ()) if graph.start < function.body.start]
+            if around:
+                max(around, key=lambda graph: graph.start).name = function.qualified_name
 
     def cfg(self, function: Function | str | None = None) -> Graph:
         """The control flow of a function, by its record or qualified name (the first that has it), or, for None, of
@@ -82,7 +95,10 @@ class Module:
             return self._adapter.flow(root, self.source)
         if isinstance(function, str):
             function = self._function(function)
-        node = root.descendant_for_byte_range(function.place.start, function.place.end)
+        body = function.body
+        node = root.descendant_for_byte_range(body.start, body.end)
+        while node is not None and body.start <= node.start_byte and node.end_byte <= body.end:
+            node = node.parent  # a wrapper's place would not do: it may hold several functions
         graph = self._adapter.flow(node or root, self.source)
         graph.name = function.qualified_name
         return graph

@@ -14,8 +14,8 @@ class Scope:
     __slots__ = ("children", "end", "kind", "meanings", "name", "parent", "start", "symbols")
 
     def __init__(self, kind: str, name: str, start: int, end: int, parent: "Scope | None") -> None:
-        # "module", "function", "lambda", "class", "comprehension", "block", "types" (type parameters, a type alias,
-        # or a function's type), "namespace", "name" (of a function expression, for itself alone), "annotation" (where
+        # "module", "function", "lambda", "class", "comprehension", "block", "types" (type parameters, a type alias, a
+        # function's type), "namespace", "name" (of a function expression, for itself alone), "annotation" (where
         # annotations are never evaluated: Python's `from __future__ import annotations`)
         self.kind = kind
         self.name = name  # empty where it has none

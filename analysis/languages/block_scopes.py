@@ -23,8 +23,8 @@ class Binder:
     """One file on its way to `Names`."""
 
     __slots__ = (
-        "_handlers", "_heirs", "_kinds", "_merges", "_noted", "_parts", "_spaces", "bases", "bodies", "inner", "root",
-        "since", "source", "types", "waiting",
+        "_handlers", "_heirs", "_kinds", "_merges", "_noted", "_parts", "_spaces", "arrows", "bases", "bodies", "inner",
+        "root", "since", "source", "types", "waiting",
     )  # fmt: skip
 
     def __init__(self, source: bytes, handlers: Mapping[str, Handler], kinds: Mapping[str, int], merges: bool) -> None:
@@ -36,6 +36,7 @@ class Binder:
         self.since: dict[Symbol, int] = {}  # from which byte on a symbol is seen, where that is not everywhere
         self.inner: dict[Scope, int] = {}  # where a function's body begins, which its parameters do not see
         self.types: dict[str, Node] = {}  # what the file's types stand for, where a language has to know
+        self.arrows: set[Scope] = set()  # functions without `arguments` of their own
         self.bodies: dict[Symbol, Scope] = {}  # classes whose members others of the file inherit
         self.bases: dict[Scope, list[tuple[list[str], Scope]]] = {}  # what a class extends, as written, and where
         self._heirs: dict[Scope, list[Scope]] = {}
@@ -141,6 +142,7 @@ class Binder:
         occurrences = [occurrence for occurrence, _ in self._noted]
         occurrences.sort(key=lambda one: one.start)
         for occurrence in occurrences:
+            occurrence.scope.meanings[occurrence.name] = occurrence.symbol
             if occurrence.symbol is not None:
                 occurrence.symbol.occurrences.append(occurrence)
         return Names(self.root, occurrences)

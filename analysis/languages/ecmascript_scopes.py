@@ -13,7 +13,7 @@ KINDS = {
     "variable": VALUE, "parameter": VALUE, "function": VALUE, "class": VALUE | TYPE, "import": VALUE | TYPE,
     "namespace": VALUE | TYPE, "type": TYPE, "label": LABEL,
 }  # fmt: skip
-HOISTING = frozenset(["module", "function", "lambda", "namespace"])  # kinds of scope that `var` rises to
+HOISTING = frozenset(["module", "function", "namespace"])  # kinds of scope that `var` rises to
 NAMES = frozenset(["identifier", "shorthand_property_identifier_pattern", "undefined"])
 AROUND = frozenset(["parenthesized_expression", "non_null_expression", "as_expression", "satisfies_expression"])
 
@@ -64,7 +64,7 @@ def _reference(binder: Binder, node: Node, scope: Scope) -> None:
     binder.refer(node, scope)
     if binder.source[node.start_byte : node.end_byte] == b"arguments":
         around = scope
-        while around.kind != "function" and around.parent is not None:
+        while (around.kind != "function" or around in binder.arrows) and around.parent is not None:
             around = around.parent
         if around.kind == "function":
             binder.symbol("arguments", "variable", around)
@@ -104,9 +104,10 @@ def _function(binder: Binder, node: Node, scope: Scope) -> None:
     else:  # a method, whose name is a property; a computed one is evaluated outside
         binder.walk((name, scope))
         binder.walk_all(node.children_by_field_name("decorator"), scope)
-    kind = "lambda" if node.type == "arrow_function" else "function"
     body = field(node, "body")
-    inside = binder.open(kind if body is not None else "types", node, scope, title)
+    inside = binder.open("function" if body is not None else "types", node, scope, title)
+    if node.type == "arrow_function":
+        binder.arrows.add(inside)
     if body is not None:
         binder.inner[inside] = body.start_byte
         binder.walk_all(body.named_children if body.type == "statement_block" else [body], inside)

@@ -3,6 +3,7 @@
 from tree_sitter import Node
 
 from analysis.languages.adapter import Adapter, text_of
+from analysis.languages.go_flow import flow, flows
 from analysis.languages.go_scopes import names
 
 
@@ -17,4 +18,12 @@ def receiver(method: Node) -> str:
     return ""
 
 
-GO = Adapter("go", (".go",), wrappers=frozenset(["type_declaration"]), container=receiver, names=names)
+GO = Adapter(
+    "go",
+    (".go",),
+    wrappers=frozenset(["type_declaration"]),
+    container=receiver,
+    names=names,
+    flow=flow,
+    flows=flows,
+)

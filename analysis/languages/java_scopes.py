@@ -171,7 +171,7 @@ def _function(binder: Binder, node: Node, scope: Scope) -> None:
 
 
 def _lambda(binder: Binder, node: Node, scope: Scope) -> None:
-    inside = binder.open("lambda", node, scope)
+    inside = binder.open("function", node, scope)
     parameters, body = field(node, "parameters"), field(node, "body")
     if body is not None:
         binder.walk_all(body.named_children if body.type == "block" else [body], inside)

@@ -1,6 +1,7 @@
 """JavaScript and JSX."""
 
 from analysis.languages.adapter import Adapter
+from analysis.languages.ecmascript_flow import flow, flows
 from analysis.languages.ecmascript_scopes import names
 
 WRAPPERS = frozenset(
@@ -19,4 +20,6 @@ JAVASCRIPT = Adapter(
     wrappers=WRAPPERS,
     queries=("ecmascript", "javascript"),
     names=names,
+    flow=flow,
+    flows=flows,
 )
