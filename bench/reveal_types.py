@@ -26,13 +26,16 @@ from tree_sitter import Parser
 from analysis.languages.python import PYTHON
 from analysis.languages.python_scopes import names_of
 from analysis.types.inference import Inference
-from analysis.types.kinds import UNKNOWN, Special, Type, Union, show
+from analysis.types.kinds import NONE, UNKNOWN, Special, Type, Union, show
 from bench.type_agreement import agree, read_type
 
 NOTE = re.compile(r"^(\S+?):(\d+):(\d+): note: Revealed type is \"(.*)\"$")
-# A variable's type is its first value's, for mypy; what the code then does with it is its error, and what it says of the
-# variable after that is not what is the case
-ERROR = re.compile(r"^(\S+?):(\d+):\d+: error: Incompatible types in assignment ")
+# What a name is first given is its type, for mypy; what the code gives it after that is the code's error, and what mypy
+# says of the name from there on is not what is the case
+ERROR = re.compile(
+    r"^(\S+?):(\d+):\d+: error: (?:Incompatible types in assignment|Cannot assign to a (?:function|type|method)"
+    r"|Name \".*\" already defined|Incompatible redefinition)"
+)
 PREFIX = "sample_"
 # Wrapping what a condition is about would keep mypy from narrowing it, and wrapping what a method is called on from
 # seeing what an empty list is for
@@ -224,13 +227,31 @@ def revealed(files: list[Path], most: int, folder: Path) -> list[tuple[Sample, s
 
 
 def targets_at(path: Path, lines: set[int]) -> set[str]:
-    """What is given a value on these lines, as written. Wrapping moves no lines."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())) if lines else ():
-        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.For) and node.lineno in lines:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            found.update(ast.unparse(one) for target in targets for one in ast.walk(target) if hasattr(one, "ctx"))
-    return found - {"self"}
+    """What is given a value on these lines, or both defined and given one, and what is given a value that rests on it."""
+    nodes = list(ast.walk(ast.parse(path.read_bytes())))
+    given = {one for node in nodes if isinstance(node, ast.Assign) for one in _targets(node)}
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    found = given & {
+        node.name for node in nodes if isinstance(node, definitions)
+    }  # `f = f()` stays a function for mypy
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if lines & {node.lineno, *(one.lineno for one in node.decorator_list)}:
+                found.add(node.name)
+        elif getattr(node, "lineno", 0) in lines:
+            found.update(_targets(node))
+    for node in nodes:
+        if isinstance(node, ast.Assign) and _rests_on(ast.unparse(node.value), found):
+            found.update(_targets(node))
+    return found
+
+
+def _targets(node: ast.AST) -> set[str]:
+    targets = getattr(node, "targets", None) or [getattr(node, "target", None), getattr(node, "optional_vars", None)]
+    written = {
+        ast.unparse(one) for target in targets if target is not None for one in ast.walk(target) if hasattr(one, "ctx")
+    }
+    return written - {"self"}
 
 
 def _rests_on(text: str, targets: set[str]) -> bool:
@@ -247,7 +268,8 @@ def compare(files: list[Path], most: int, folder: Path) -> list[Compared]:
         typed = inference.state.expressions.get((sample.start, sample.end))
         ours = typed.type if typed is not None else UNKNOWN
         theirs = read_type(text)
-        known = is_known(theirs)
+        # None for a variable that was first given None: it was given nothing since whose type mypy knows
+        known = is_known(theirs) and not (theirs == NONE and not sample.text.endswith(")"))
         if is_known(ours) and known:
             verdict = "agree" if agree(ours, theirs, inference.expressions.solver) else "contradict"
         else:

@@ -28,6 +28,7 @@ PROMOTED = (
     ("builtins.int", "builtins.complex"),
 )
 
+
 class Reader:
     """Reads one type; what is not understood is unknown."""
 
@@ -174,6 +175,7 @@ class Reader:
 
 
 DOTS = Special("...")
+ALIAS = Instance("types.GenericAlias")  # what `list[int]` is to mypy where it is a value; to us it is a class
 
 
 def made(name: str, arguments: list[Type]) -> Type:
@@ -219,6 +221,8 @@ def agree(ours: Type, theirs: Type, solver: Solver) -> bool:
     if isinstance(ours, Literal) and isinstance(theirs, Literal):
         return ours == theirs
     ours, theirs = (Instance(one.of) if isinstance(one, Literal) else one for one in (ours, theirs))
+    if isinstance(ours, ClassObject) and theirs == ALIAS:
+        return True
     if isinstance(ours, Callable | Overloaded | ClassObject) and not isinstance(theirs, Instance):
         return _callables(ours, theirs, solver)
     if isinstance(ours, Tuple) and isinstance(theirs, Tuple):

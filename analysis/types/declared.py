@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from analysis.types.kinds import UNKNOWN, Instance, ModuleObject, Type, TypeVariable
 
+from analysis.types.substitution import defaults
+
 
 @dataclass(frozen=True)
 class Form:
@@ -98,7 +100,7 @@ class Class:
 
     def bare(self, default: Type = UNKNOWN) -> Instance:
         """A value of it where its parameters are not said."""
-        return Instance(self.name, tuple(one.default or default for one in self.parameters))
+        return Instance(self.name, tuple(defaults(self.parameters, {}, default).values()))
 
 
 Meaning = Class | Form | Alias | Value | TypeVariable | ModuleObject | None

@@ -7,14 +7,17 @@ from tree_sitter import Node
 from analysis.scopes import Symbol
 from analysis.types.annotations import value_of
 from analysis.types.kinds import (
+    AGAIN,
     ANY, BOOL, BYTES, FLOAT, INT, NEVER, NONE, STR, UNKNOWN, Callable, ClassObject, Instance, Literal, ModuleObject,
     Overloaded, Parameter, Tuple, Type, Union, element_of, instance, is_unknown, join, members_of, widen,
 )  # fmt: skip
+from analysis.types.lineage import mapping_of
 from analysis.types.narrowing import away, falsy, to_class, truthy
 from analysis.types.operators import arithmetic, compared
 from analysis.types.solving import Argument, Solver
 from analysis.types.source import Source
 from analysis.types.state import Environment, Key, State, merge
+from analysis.types.substitution import substitute
 from analysis.types.view import Typed
 
 DEEPEST = 60
@@ -141,7 +144,7 @@ class Expressions:
             return self.key(node.named_children[0])
         names: list[str] = []
         while node.type == "attribute":
-            names.append(self.state.text(node.named_children[-1]))
+            names.append(self.private(self.state.text(node.named_children[-1])))
             node = node.named_children[0]
         root = self.state.symbol(node) if node.type == "identifier" else None
         return (root, *reversed(names)) if root is not None and names else None
@@ -154,9 +157,15 @@ class Expressions:
         key = self.key(node)
         if key is not None and key in environment:
             return environment[key]
-        if self._is_super(target):
-            return self._above(self.state.text(name))
-        return self.attribute(around, self.state.text(name))
+        text = self.private(self.state.text(name))
+        return self._above(text) if self._is_super(target) else self.attribute(around, text)
+
+    def private(self, name: str) -> str:
+        """An attribute's name as a class means it: `__x` is `_Class__x` there."""
+        if not name.startswith("__") or name.endswith("__") or not self.classes:
+            return name
+        around = self.classes[-1].name.rpartition(".")[2].rstrip(AGAIN).lstrip("_")
+        return f"_{around}{name}" if around else name
 
     def attribute(self, around: Type, name: str) -> Type:
         """What an attribute of a value is."""
@@ -468,7 +477,8 @@ class Expressions:
             cls = self.source.find(around.name)
             fields = cls.fields() if cls is not None and (cls.ready().named or cls.typed_dict) else None
             if fields and cls is not None and cls.named:
-                around = Tuple(tuple(kind for _, kind in fields))
+                mapping = mapping_of(cls, around)
+                around = Tuple(tuple(substitute(kind, mapping) for _, kind in fields))
             elif fields and isinstance(index, Literal):
                 return dict(fields).get(str(index.value), UNKNOWN)
         if isinstance(around, Tuple):
@@ -507,8 +517,10 @@ class Expressions:
         if special is not None:
             return special
         arguments = self._arguments(nodes, environment, callee)
-        found = self.solver.call(callee, arguments)
-        return found
+        if function.type == "attribute" and self.state.text(function.named_children[-1]) == "__new__" and arguments:
+            made = arguments[0].type  # a class makes a value of whatever it is asked to
+            return made.of if isinstance(made, ClassObject) else UNKNOWN
+        return self.solver.call(callee, arguments)
 
     def _special(self, name: str, callee: Type, nodes: list[Node], environment: Environment) -> Type | None:
         """Calls whose result no signature says."""

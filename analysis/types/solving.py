@@ -33,7 +33,7 @@ from analysis.types.kinds import (
 )  # fmt: skip
 from analysis.types.lineage import Lineages, World, mapping_of
 from analysis.types.stubs import Typeshed
-from analysis.types.substitution import Mapping, closed, substitute, substituted
+from analysis.types.substitution import Mapping, closed, defaults, substitute, substituted
 
 DEEPEST = 12
 PROMOTED = {"builtins.float": ("builtins.int", "builtins.bool"), "builtins.complex": ("builtins.float", "builtins.int")}
@@ -471,8 +471,7 @@ class Solver:
         returns = callee.returns
         own = variables_of(callee)
         if own:
-            solved = {one: found[one] if one in found else one.default or UNKNOWN for one in own}
-            returns = substitute(returns, solved)
+            returns = substitute(returns, defaults(own, found))
         return every(answers), returns
 
     def _construct(self, callee: ClassObject, arguments: list[Argument]) -> Type:

@@ -357,9 +357,9 @@ class Source:
     def defining(self, owner: Instance, name: str, lineage: list[tuple[Class, Instance]]) -> str | None:
         """The class whose attribute is given a value through one of its descendants; None where the standard
         library's class says what it is."""
-        found = owner.name
+        found = owner.name if owner.name in self.bodies else None
         for ancestor, _ in lineage:
-            if not ancestor.name.startswith("@"):
+            if ancestor.name not in self.bodies:
                 if ancestor.name != "builtins.object" and ancestor.own(name) is not None:
                     return None
                 continue

@@ -12,10 +12,12 @@ from analysis.types.kinds import (
     BOOL, NEVER, NONE, STR, UNKNOWN, Callable, ClassObject, Instance, Tuple, Type, element_of, instance, is_unknown, join,
     widen,
 )  # fmt: skip
+from analysis.types.lineage import mapping_of
 from analysis.types.narrowing import to_class, within
 from analysis.types.operators import arithmetic
 from analysis.types.source import Source
 from analysis.types.state import Environment, Key, State, merge
+from analysis.types.substitution import substitute
 from analysis.types.view import Typed
 
 MOST_PASSES = 3  # over a loop's body, before what still changes is unknown
@@ -122,7 +124,8 @@ class Statements:
         if isinstance(kind, Instance):
             found = self.source.find(kind.name)
             if found is not None and found.ready().named:
-                return [one for _, one in found.fields() or ()]
+                mapping = mapping_of(found, kind)
+                return [substitute(one, mapping) for _, one in found.fields() or ()]
             for base in found.bases if found is not None else ():
                 if isinstance(base, Tuple):
                     return list(base.items)
@@ -160,7 +163,7 @@ class Statements:
         if owner is None or name is None:
             return
         around = self.expressions.type(owner, environment)
-        text = self.state.text(name)
+        text = self.expressions.private(self.state.text(name))
         kind = widen(kind) if kind != NEVER else UNKNOWN
         declared = self._declared_attribute(around, text, kind)
         key = self.expressions.key(target)
@@ -247,7 +250,7 @@ class Statements:
                 return
             self.state.declared[found.symbol] = self.source.reader(scope).text(written)
         elif left.type == "attribute" and self.expressions.classes:
-            owner, name = left.named_children[0], self.state.text(left.named_children[-1])
+            owner, name = left.named_children[0], self.expressions.private(self.state.text(left.named_children[-1]))
             if owner.type == "identifier" and left.named_child_count == 2:
                 key = (self.expressions.classes[-1].name, name)
                 kind = self.source.reader(scope).text(written)

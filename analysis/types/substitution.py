@@ -1,5 +1,7 @@
 """Puts types in the place of type variables."""
 
+from collections.abc import Iterable
+
 from analysis.types.kinds import (
     UNKNOWN,
     Callable,
@@ -64,6 +66,13 @@ def substituted(kind: Callable, mapping: Mapping) -> Callable:
     return Callable(parameters, substitute(kind.returns, mapping), kind.name, rest, guard, kind.exact)
 
 
+def defaults(variables: Iterable[TypeVariable], mapping: Mapping, otherwise: Type = UNKNOWN) -> Mapping:
+    """What variables stand for: what they were solved as, else their defaults, which may name others of them."""
+    found = {one: mapping.get(one) or one.default or otherwise for one in variables}
+    unsolved = {one: mapping.get(one, otherwise) for one in found}
+    return {one: kind if one in mapping else substitute(kind, unsolved) for one, kind in found.items()}
+
+
 def closed(kind: Type, own: set[TypeVariable]) -> Type:
     """The type with these variables, which nothing has solved, made unknown."""
-    return substitute(kind, {one: one.default or UNKNOWN for one in own}) if own else kind
+    return substitute(kind, defaults(own, {})) if own else kind
