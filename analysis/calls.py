@@ -154,22 +154,35 @@ class _Resolver:
         is_super = root.type == "call" and text_of(root.child_by_field_name("function")) == "super"
         if is_super or root.type in self._calling.this or root.type in self._calling.above:
             return self._method(self._class_around(root), path, above=root.type not in self._calling.this)
+        made = self._class_made(root) if path else ""
+        if made:
+            return self._method(made, path)
         occurrence = self._occurrences.get(root.start_byte)
         if occurrence is None or occurrence.symbol is None or occurrence.end != root.end_byte:
             return None
-        if occurrence.symbol.kind == "import":
-            return self._of_import(occurrence.symbol, path)
-        definition = self._definition(occurrence.symbol)
+        return self._meant(occurrence.symbol, path)
+
+    def _meant(self, symbol: Symbol, path: list[str]) -> tuple[str, str] | None:
+        """What `path` behind a symbol is."""
+        if symbol.kind == "import":
+            imported = next((self.imports[one.start] for one in symbol.definitions if one.start in self.imports), None)
+            return (_joined(imported.target, *path), "import") if imported is not None else None
+        definition = self._definition(symbol)
         if definition is None:
-            receiver = self._receiver(occurrence.symbol) if self._calling.receiver else ""
-            return (receiver, "local") if receiver and not path else self._method(receiver, path)
+            owner = self._receiver(symbol) if self._calling.receiver else ""
+            return (owner, "local") if owner and not path else self._method(owner, path)
         if not path:
             return definition, "local"
         return self._method(definition, path) if definition in self._classes else None
 
-    def _of_import(self, symbol: Symbol, path: list[str]) -> tuple[str, str] | None:
-        imported = next((self.imports[one.start] for one in symbol.definitions if one.start in self.imports), None)
-        return (_joined(imported.target, *path), "import") if imported is not None else None
+    def _class_made(self, node: Node) -> str:
+        """The class of this file that `A()` or `new A()` makes an object of."""
+        made = node.child_by_field_name(self._calling.calls.get(node.type) or "function")
+        if made is None or made.type not in ("identifier", "type_identifier"):
+            return ""
+        occurrence = self._occurrences.get(made.start_byte)
+        definition = self._definition(occurrence.symbol) if occurrence is not None and occurrence.symbol else None
+        return definition if definition in self._classes and definition is not None else ""
 
     def _definition(self, symbol: Symbol) -> str | None:
         """The qualified name of the function or class that a symbol is."""
