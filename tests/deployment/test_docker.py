@@ -246,5 +246,10 @@ def test_weights_with_odd_names_and_modes_are_readable_in_the_container(
         sources=containers.sources,
         progress=quiet,
     )
-    reference = version_reference(version(1))
-    assert client.containers.run(reference, ["cat", "/weights/a b/secret.json"], remove=True) == b'{"x": 1}'
+    container = client.containers.create(version_reference(version(1)), ["cat", "/weights/a b/secret.json"])
+    try:
+        container.start()
+        container.wait()  # and only then its log: one that is followed from the start can end too soon
+        assert container.logs() == b'{"x": 1}'
+    finally:
+        container.remove(force=True)
