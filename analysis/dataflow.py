@@ -6,10 +6,10 @@ reach every use. Names of comprehensions and lambdas live inside one step: every
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import cached_property
 
-from analysis.effects import Effects, Reader, Transfer, Ways
+from analysis.effects import UNSET, Effects, Reader, Transfer, Ways, bits_of, numbers_of
 from analysis.flow import Graph
 from analysis.scopes import Names, Occurrence, Scope, Symbol
 
@@ -58,8 +58,7 @@ class DataFlow:
             for place, block in enumerate(graph.blocks)
         ]
         self._reached = reader.reached  # start of a use → the definitions that reach it
-        if any(effects.exposed for effects in self._effects):
-            self._join_blocks()
+        self._join_blocks({variable for effects in self._effects for _, variable in effects.exposed})
         self._read_later: set[int] = set()  # variables that code which runs later reads
         self._later_definitions: set[Symbol] = set()  # what such code defines
         if later:
@@ -75,7 +74,7 @@ class DataFlow:
 
     def definitions_of(self, use: Occurrence) -> list[Occurrence]:
         """Those that may have given a name its value where it is used."""
-        return self._listed(self._reached.get(use.start, 0))
+        return self._listed(self._reached.get(use.start, ()))
 
     def uses_of(self, definition: Occurrence) -> list[Occurrence]:
         """Where the value that a definition gives may be used."""
@@ -90,13 +89,13 @@ class DataFlow:
 
     def reaching(self, block: int) -> list[Occurrence]:
         """Definitions that may hold where a block begins."""
-        return self._listed(self._holding[block])
+        return self._listed(numbers_of(self._held[block]))
 
     def live(self, block: int) -> list[Symbol]:
         """Variables whose values may still be used when a block begins."""
         if not self._ways.reachable[block]:
             return []
-        return [self.variables[number] for number in _bits(self._needed[block])]
+        return [self.variables[number] for number in numbers_of(self._needed[block])]
 
     @cached_property
     def unused(self) -> list[Occurrence]:
@@ -104,10 +103,10 @@ class DataFlow:
 
         Not of parameters, imports, functions and classes, and not of names that begin with `_`.
         """
-        used = 0
+        used: set[int] = set()
         for reaching in self._reached.values():
             used |= reaching
-        found = [self.definitions[number] for number in range(len(self.definitions)) if not used >> number & 1]
+        found = [one for number, one in enumerate(self.definitions) if number not in used]
         return sorted((one for one in found if _is_variable(one)), key=lambda one: one.start)
 
     @cached_property
@@ -117,14 +116,17 @@ class DataFlow:
         A block that swallows exceptions is not thought to do so here. Names of a module or a class are not asked
         about: what they lack may be a builtin, or a global.
         """
-        numbers = range(len(self.variables))
-        nowhere = sum(1 << number for number in numbers if self.variables[number].kind != "parameter")
-        normal = [(one.unsets, ~_set(one.sets)) for one in self._effects]
-        caught = [(one.unsets, ~_set(one.thrown_sets or ())) for one in self._effects]
-        unset = self._ways.forward(self.graph.entry, nowhere, normal, caught, suppressed=False)
+        nowhere = bits_of(number for number, symbol in enumerate(self.variables) if symbol.kind != "parameter")
+        normal, caught = [], []
+        for one in self._effects:
+            unset = bits_of(variable for variable, definition in one.sets.items() if definition == UNSET)
+            normal.append((unset, ~bits_of(one.sets)))
+            unset = bits_of(variable for variable, definition in one.thrown if definition == UNSET)
+            caught.append((unset, ~bits_of(one.thrown_sets or ())))
+        unsets = self._ways.forward(self.graph.entry, nowhere, normal, caught, suppressed=False)
         starts = set(self._reader.unset)
         for block, effects in enumerate(self._effects):
-            starts.update(start for start, variable in effects.exposed if unset[block] >> variable & 1)
+            starts.update(start for start, variable in effects.exposed if unsets[block] >> variable & 1)
         found = [self._places.at(start) for start in sorted(starts)]
         later = self._later_definitions
         return [one for one in found if _in_function(one) and one.symbol not in later]
@@ -132,31 +134,47 @@ class DataFlow:
     # How it is computed
 
     @cached_property
-    def _holding(self) -> list[int]:
+    def _held(self) -> list[int]:
         """Definitions that may hold where each block begins."""
-        of_variable = self._reader.of_variable
+        return self._holding(range(len(self.variables)))
+
+    def _holding(self, variables: Container[int]) -> list[int]:
+        """The same of some variables alone."""
+        kept = self._keeping(variables)
         normal: list[Transfer] = []
         caught: list[Transfer] = []
         for one in self._effects:
-            ended = 0
-            for variable in one.sets:
-                ended |= of_variable[variable]
-            normal.append((one.held, ~ended))
-            ended = 0
+            held = [(variable, number) for variable, number in one.sets.items() if variable in variables]
+            thrown = [number for variable, number in one.thrown if variable in variables and number != UNSET]
+            ended, ended_before = -1, -1
+            for variable, _ in held:
+                ended &= kept[variable]
             for variable in one.thrown_sets or ():
-                ended |= of_variable[variable]
-            caught.append((one.thrown, ~ended))
+                ended_before &= kept.get(variable, -1)
+            normal.append((bits_of(number for _, number in held if number != UNSET), ended))
+            caught.append((bits_of(thrown), ended_before))
         return self._ways.forward(self.graph.entry, 0, normal, caught)
+
+    def _keeping(self, variables: Container[int]) -> dict[int, int]:
+        """For each variable what a new value of it leaves of a set of definitions: all but its own."""
+        own: dict[int, set[int]] = {}
+        for one in self._effects:
+            for variable, number in [*one.sets.items(), *one.thrown]:
+                if variable in variables:
+                    of_variable = own.setdefault(variable, set())
+                    if number != UNSET:
+                        of_variable.add(number)
+        return {variable: ~bits_of(numbers) for variable, numbers in own.items()}
 
     @cached_property
     def _needed(self) -> list[int]:
         """Variables that are live where each block begins."""
         normal, caught = [], []
         for one in self._effects:
-            needs = _set(variable for _, variable in one.exposed)
-            normal.append((needs, ~_set(one.sets)))
-            caught.append((0, ~_set(one.thrown_sets or ())))
-        always = _set(self._read_later)
+            needs = bits_of(variable for _, variable in one.exposed)
+            normal.append((needs, ~bits_of(one.sets)))
+            caught.append((0, ~bits_of(one.thrown_sets or ())))
+        always = bits_of(self._read_later)
         return [needed | always for needed in self._ways.backward(normal, caught)]
 
     @cached_property
@@ -166,12 +184,15 @@ class DataFlow:
             found.setdefault(definition.start, []).append(use)
         return found
 
-    def _join_blocks(self) -> None:
-        reached, of_variable = self._reached, self._reader.of_variable
-        for holding, effects in zip(self._holding, self._effects, strict=True):
+    def _join_blocks(self, variables: set[int]) -> None:
+        """Lets definitions reach the uses of those variables that other blocks need."""
+        if not variables:
+            return
+        kept = self._keeping(variables)
+        for holding, effects in zip(self._holding(variables), self._effects, strict=True):
             for start, variable in effects.exposed:
-                if reaching := holding & of_variable[variable]:
-                    reached[start] = reached.get(start, 0) | reaching
+                if reaching := holding & ~kept.get(variable, -1):
+                    self._reader.reach(start, numbers_of(reaching))
 
     def _join_later(self, inline: set[Scope]) -> None:
         """What code does that runs at any time after it was made."""
@@ -191,16 +212,13 @@ class DataFlow:
 
     def _join(self, defining: Iterable[Occurrence], using: Iterable[Occurrence]) -> None:
         """Lets each definition reach each use."""
-        reaching = 0
-        for one in defining:
-            if _defines(one):
-                reaching |= self._reader.bit(one)
+        reaching = [self._reader.number(one) for one in defining if _defines(one)]
         for one in using:
             if _uses(one):
-                self._reached[one.start] = self._reached.get(one.start, 0) | reaching
+                self._reader.reach(one.start, reaching)
 
-    def _listed(self, definitions: int) -> list[Occurrence]:
-        return [self._reader.definitions[number] for number in _bits(definitions)]
+    def _listed(self, definitions: Iterable[int]) -> list[Occurrence]:
+        return [self._reader.definitions[number] for number in sorted(definitions)]
 
 
 def _parts(scope: Scope | None, source: bytes) -> tuple[list[Scope], list[Scope], bool]:
@@ -223,20 +241,6 @@ def _parts(scope: Scope | None, source: bytes) -> tuple[list[Scope], list[Scope]
                 later = True
                 loose += [each for each in inner.walk() if each.kind in _LOOSE] if inner.kind in _LOOSE else []
     return inline, loose, later
-
-
-def _set(numbers: Iterable[int]) -> int:
-    found = 0
-    for number in numbers:
-        found |= 1 << number
-    return found
-
-
-def _bits(numbers: int) -> Iterator[int]:
-    while numbers:
-        lowest = numbers & -numbers
-        yield lowest.bit_length() - 1
-        numbers ^= lowest
 
 
 def _defines(name: Occurrence) -> bool:

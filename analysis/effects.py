@@ -1,34 +1,32 @@
 """What each block of a `Graph` does to names, and how that spreads over the ways between blocks: the core of data flow.
 
-Sets are integers. A bit stands for a definition, in the order in which they were met, or for a variable. Method:
-iteration to a fixed point (Kildall 1973), blocks in the order in which they were placed; but for loops, that is a
-reverse postorder.
+Sets that spread are integers: a bit stands for a definition, or for a variable. Method: iteration to a fixed point
+(Kildall 1973), blocks in the order in which they were placed; but for loops, that is a reverse postorder.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
 
 from analysis.flow import Graph, Step
 from analysis.scopes import Occurrence, Scope, Symbol
 
+UNSET = -1  # in place of a definition: the variable has no value
 _USES, _SETS = frozenset(["load", "update", "delete"]), frozenset(["store", "update", "delete"])  # roles
 
 Transfer = tuple[int, int]  # what a block adds to a set, and what it keeps of it
 
 
 class Effects:
-    """What one block does."""
+    """What one block does to variables. Variables and definitions are numbers."""
 
-    __slots__ = ("exposed", "held", "sets", "thrown", "thrown_sets", "unsets")
+    __slots__ = ("exposed", "sets", "thrown", "thrown_sets")
 
     def __init__(self) -> None:
         self.exposed: list[tuple[int, int]] = []  # (start, variable) of uses that it has not defined before
-        self.held = 0  # its definitions that hold at its end
-        self.sets: Iterable[int] = ()  # variables that it sets or unsets
-        self.unsets = 0  # variables that are unset at its end
-        self.thrown = 0  # its definitions that may hold where an exception leaves it
-        self.thrown_sets: Iterable[int] | None = None  # variables set or unset before any exception can; None: none can
+        self.sets: dict[int, int] = {}  # variable → its definition that holds at the end, or `UNSET`
+        self.thrown: list[tuple[int, int]] = []  # (variable, definition) that may hold where an exception leaves it
+        self.thrown_sets: tuple[int, ...] | None = None  # variables set or unset before any exception; None: none comes
 
 
 class Ways:
@@ -107,31 +105,38 @@ class Reader:
         self._names, self._starts = names, starts
         self._numbers = numbers
         self._inline = inline
-        self._bits: dict[int, int] = {}  # start of a definition → its bit
+        self._known: dict[int, int] = {}  # start of a definition → its number
         self.definitions: list[Occurrence] = []
-        self.of_variable = [0] * len(numbers)  # the definitions of each
-        self.reached: dict[int, int] = {}  # start of a use → the definitions that reach it
+        self.reached: dict[int, set[int]] = {}  # start of a use → the definitions that reach it
         self.unset: set[int] = set()  # starts of uses that nothing can have set
 
-    def bit(self, name: Occurrence) -> int:
+    def number(self, name: Occurrence) -> int:
         """Of a definition. A block that is copied has the same ones."""
-        bit = self._bits.get(name.start)
-        if bit is None:
-            bit = self._bits[name.start] = 1 << len(self.definitions)
+        number = self._known.get(name.start)
+        if number is None:
+            number = self._known[name.start] = len(self.definitions)
             self.definitions.append(name)
-        return bit
+        return number
+
+    def reach(self, start: int, definitions: Iterable[int]) -> None:
+        """Notes what reaches a use."""
+        known = self.reached.get(start)
+        if known is None:
+            self.reached[start] = set(definitions)
+        else:
+            known.update(definitions)
 
     def read(self, steps: list[Step], *, caught: bool, throws: bool) -> Effects:
         """What the steps of a block do. Where exceptions are `caught`, what may hold when one leaves is noted as well;
         `throws`: one does at the end."""
         effects = Effects()
-        current: dict[int, int] = {}  # variable → its definition that holds; 0: it is unset
+        current = effects.sets
         made: dict[int, int] = {}  # of those, what no exception has seen
         names, starts, numbers, inline = self._names, self._starts, self._numbers, self._inline
         for step in steps:
             raises = caught and step.raises
             if raises:
-                _throw(effects, current, made)
+                _throw(effects, made)
             for start, end in step.spans:
                 first = bisect_left(starts, start)
                 for name in names[first : bisect_left(starts, end, first)]:
@@ -140,35 +145,47 @@ class Reader:
                         continue
                     if name.role in _USES:
                         if made and raises:
-                            _throw(effects, current, made)
-                        self._use(name.start, variable, current, effects)
+                            _throw(effects, made)
+                        self._use(name.start, variable, effects)
                     if name.role in _SETS:
-                        bit = 0 if name.role == "delete" or step.kind == "unbind" else self.bit(name)
-                        current[variable] = made[variable] = bit
-                        self.of_variable[variable] |= bit
+                        unset = name.role == "delete" or step.kind == "unbind"
+                        current[variable] = made[variable] = UNSET if unset else self.number(name)
         if throws:
-            _throw(effects, current, made)
-        effects.sets = current.keys()
-        for variable, bit in current.items():
-            effects.held |= bit
-            if not bit:
-                effects.unsets |= 1 << variable
+            _throw(effects, made)
         return effects
 
-    def _use(self, start: int, variable: int, current: dict[int, int], effects: Effects) -> None:
-        bit = current.get(variable)
-        if bit is None:
+    def _use(self, start: int, variable: int, effects: Effects) -> None:
+        definition = effects.sets.get(variable)
+        if definition is None:
             effects.exposed.append((start, variable))
-        elif bit:
-            self.reached[start] = self.reached.get(start, 0) | bit
-        else:
+        elif definition == UNSET:
             self.unset.add(start)
+        else:
+            self.reach(start, (definition,))
 
 
-def _throw(effects: Effects, current: dict[int, int], made: dict[int, int]) -> None:
+def _throw(effects: Effects, made: dict[int, int]) -> None:
     """An exception may leave the block here."""
     if effects.thrown_sets is None:
-        effects.thrown_sets = tuple(current)
-    for bit in made.values():
-        effects.thrown |= bit
+        effects.thrown_sets = tuple(effects.sets)
+    effects.thrown += made.items()
     made.clear()
+
+
+def bits_of(numbers: Iterable[int]) -> int:
+    """A set as an integer."""
+    found = bytearray()
+    for number in numbers:
+        place = number >> 3
+        if place >= len(found):
+            found.extend(bytes(place + 1 - len(found)))
+        found[place] |= 1 << (number & 7)
+    return int.from_bytes(found, "little")
+
+
+def numbers_of(bits: int) -> Iterator[int]:
+    """What is in a set, in order."""
+    while bits:
+        lowest = bits & -bits
+        yield lowest.bit_length() - 1
+        bits ^= lowest
