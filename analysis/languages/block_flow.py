@@ -415,11 +415,10 @@ class Flow:
         self, kind: str, node: Node | None = None, *, raises: bool | None = None, head: Node | None = None
     ) -> None:
         """Makes a step of what was evaluated: of a whole `node`, if that is given. `head`: even of nothing."""
-        if self.spans or node is not None or head is not None:
-            spans = tuple(self.spans)
-            whole = node or head
-            start = whole.start_byte if whole is not None else min(one[0] for one in spans)
-            end = node.end_byte if node is not None else max((one[1] for one in spans), default=start)
+        spans, whole = tuple(self.spans), node or head
+        if spans or whole is not None:
+            start = min([one[0] for one in spans] + ([whole.start_byte] if whole is not None else []))
+            end = max([one[1] for one in spans] + [node.end_byte if node is not None else start])
             self.build.step(kind, start, end, spans, self.loud if raises is None else raises)
         self.spans, self.loud = [], False
 
@@ -428,7 +427,7 @@ class Flow:
         dialect, kind = self.dialect, node.type
         if kind in dialect.functions or kind in dialect.ignored:
             return
-        if not self.special_in(node.start_byte, node.end_byte):
+        if not node.named_child_count or not self.special_in(node.start_byte, node.end_byte):
             self.spans.append((node.start_byte, node.end_byte))
             self._listen(node)
         elif kind in dialect.special and (work := dialect.special[kind](self, node)) is not None:

@@ -125,7 +125,10 @@ def _labelled(flow: Flow, node: Node) -> Work:
             block.index = AWAITED  # a `goto` may come to it yet
         if block.index == AWAITED:
             build.start(block)
-    yield flow.labelled(label, statement, LOOPS)
+    if statement is not None and statement.type in LOOPS:
+        yield flow.labelled(label, statement, LOOPS)
+    else:  # a goal of `goto` alone
+        yield flow.statement(statement)
 
 
 def _expression(flow: Flow, node: Node) -> Work:

@@ -220,8 +220,8 @@ DIALECT = Dialect(
     ignored=frozenset(
         [
             "line_comment", "block_comment", "package_declaration", "import_declaration", "modifiers",
-            "type_identifier", "generic_type", "scoped_type_identifier", "integral_type", "floating_point_type", "boolean_type",
-            "array_type", "void_type", "dimensions", "type_arguments", ";",
+            "type_identifier", "generic_type", "scoped_type_identifier", "integral_type", "floating_point_type",
+            "boolean_type", "array_type", "void_type", "dimensions", "type_arguments", ";",
         ]
     ),
     quiet=frozenset(

@@ -35,3 +35,18 @@ def assert_whole(module):
             for step in block.steps:
                 assert graph.start <= step.start <= step.end <= len(module.source)
                 assert all(step.start <= end and start <= end for start, end in step.spans)
+
+
+def chains(source, language, name="f"):
+    """Each definition with the lines of the uses that it reaches: `name line: lines`."""
+    module = parse(source, language)
+    flow = module.dataflow(name)
+
+    def line(place):
+        return module.source[: place.start].count(b"\n") + 1
+
+    def used(one):
+        return " ".join(str(line(use)) for use in sorted(flow.uses_of(one), key=line))
+
+    definitions = sorted(flow.definitions, key=lambda one: one.start)
+    return [f"{one.name} {line(one)}: {used(one)}".rstrip(": ") for one in definitions]
