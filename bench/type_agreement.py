@@ -66,6 +66,9 @@ class Reader:
     def one(self) -> Type:
         """A type without bars."""
         kind, text = self.next()
+        if text == "(" and self.peek() == ")":
+            self.next()
+            return UNKNOWN
         if text == "(":
             inner = self.union()
             self.next()
@@ -102,9 +105,13 @@ class Reader:
                 self.next()
                 self.next()
                 found.append(ClassObject(self.one()))
-            elif text in ("(", "[") and kind == "sign":
+            elif text == "[" and kind == "sign":  # of a ParamSpec
                 self.balanced()
                 found.append(UNKNOWN)
+            elif text == "*" and kind == "sign":
+                self.next()
+                self.one()
+                found.append(STARRED)
             else:
                 found.append(self.union())
             if self.peek() == ",":
@@ -174,8 +181,8 @@ class Reader:
             self.next()
 
 
-DOTS = Special("...")
-ALIAS = Instance("types.GenericAlias")  # what `list[int]` is to mypy where it is a value; to us it is a class
+DOTS, STARRED = Special("..."), Special("*")
+ALIASES = (Instance("types.GenericAlias"), Instance("typing._SpecialForm"))  # `list[int]` as a value: a class to us
 
 
 def made(name: str, arguments: list[Type]) -> Type:
@@ -192,6 +199,8 @@ def made(name: str, arguments: list[Type]) -> Type:
     if name == "builtins.tuple":
         if arguments and isinstance(arguments[-1], ClassObject):
             return arguments[-1].of
+        if STARRED in arguments:
+            return Instance(name, (UNKNOWN,))
         if len(arguments) == 2 and arguments[1] is DOTS:
             return Instance(name, (arguments[0],))
         return Tuple(() if arguments == [UNKNOWN] else tuple(arguments))
@@ -221,7 +230,7 @@ def agree(ours: Type, theirs: Type, solver: Solver) -> bool:
     if isinstance(ours, Literal) and isinstance(theirs, Literal):
         return ours == theirs
     ours, theirs = (Instance(one.of) if isinstance(one, Literal) else one for one in (ours, theirs))
-    if isinstance(ours, ClassObject) and theirs == ALIAS:
+    if isinstance(ours, ClassObject) and theirs in ALIASES:
         return True
     if isinstance(ours, Callable | Overloaded | ClassObject) and not isinstance(theirs, Instance):
         return _callables(ours, theirs, solver)

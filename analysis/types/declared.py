@@ -5,7 +5,6 @@ from collections.abc import Callable as Function
 from dataclasses import dataclass, field
 
 from analysis.types.kinds import UNKNOWN, Instance, ModuleObject, Type, TypeVariable
-
 from analysis.types.substitution import defaults
 
 

@@ -8,8 +8,32 @@ from analysis.scopes import Symbol
 from analysis.types.annotations import value_of
 from analysis.types.kinds import (
     AGAIN,
-    ANY, BOOL, BYTES, FLOAT, INT, NEVER, NONE, STR, UNKNOWN, Callable, ClassObject, Instance, Literal, ModuleObject,
-    Overloaded, Parameter, Tuple, Type, Union, element_of, instance, is_unknown, join, members_of, widen,
+    ANY,
+    BOOL,
+    BYTES,
+    FLOAT,
+    INT,
+    NEVER,
+    NONE,
+    STR,
+    UNKNOWN,
+    Callable,
+    ClassObject,
+    Instance,
+    Literal,
+    ModuleObject,
+    Overloaded,
+    Parameter,
+    Tuple,
+    Type,
+    Union,
+    bounded,
+    element_of,
+    instance,
+    is_unknown,
+    join,
+    members_of,
+    widen,
 )  # fmt: skip
 from analysis.types.lineage import mapping_of
 from analysis.types.narrowing import away, falsy, to_class, truthy
@@ -252,7 +276,7 @@ class Expressions:
         items = self._elements(node.named_children, environment)
         if any(child.type == "list_splat" for child in node.named_children):
             return instance("tuple", element_of(items))
-        return Tuple(tuple(items))
+        return bounded(Tuple(tuple(items)))
 
     def _dictionary(self, node: Node, environment: Environment) -> Type:
         keys: list[Type] = []
@@ -520,13 +544,13 @@ class Expressions:
         if function.type == "attribute" and self.state.text(function.named_children[-1]) == "__new__" and arguments:
             made = arguments[0].type  # a class makes a value of whatever it is asked to
             return made.of if isinstance(made, ClassObject) else UNKNOWN
-        return self.solver.call(callee, arguments)
+        return bounded(self.solver.call(callee, arguments))
 
     def _special(self, name: str, callee: Type, nodes: list[Node], environment: Environment) -> Type | None:
         """Calls whose result no signature says."""
         if name == "type" and len(nodes) == 1 and isinstance(callee, ClassObject):
             kind = widen(self.type(nodes[0], environment))
-            return join([self._class_of(one) for one in members_of(kind)])
+            return join([self._class_of(one) for one in members_of(kind)]) if not is_unknown(kind) else instance("type")
         if isinstance(callee, Callable) and callee.name == "namedtuple" and nodes:
             self._arguments(nodes, environment, callee)
             return self.source.named_tuple(nodes)

@@ -8,14 +8,29 @@ from analysis.syntax import Function as FunctionPart
 from analysis.syntax import Place, Syntax
 from analysis.types.expressions import Expressions
 from analysis.types.kinds import (
-    ANY, NEVER, NONE, SELF, STR, UNKNOWN, Callable, ClassObject, Instance, Parameter, Type, instance, is_unknown, join, show,
+    ANY,
+    NEVER,
+    NONE,
+    SELF,
+    STR,
+    UNKNOWN,
+    Callable,
+    ClassObject,
+    Instance,
+    Parameter,
+    Type,
+    instance,
+    is_unknown,
+    join,
+    show,
 )  # fmt: skip
-from analysis.types.source import Source, is_async, parameter_types
+from analysis.types.source import Source, is_async, parameter_types, yields
 from analysis.types.state import Environment, SpentError, State, joined
 from analysis.types.statements import Statements
 from analysis.types.view import Typed, TypedName, TypedReturn, Types
 
-MOST_ROUNDS = 4
+MOST_ROUNDS = 10
+SETTLED = 4  # rounds after which what still changes is unknown
 NOTHING = Typed(UNKNOWN, "")
 
 
@@ -40,34 +55,33 @@ class Inference:
         self.asked: dict[int, set[object]] = {}  # what each depends on
 
     def run(self) -> None:
-        """Walks everything until nothing changes."""
+        """Walks everything until nothing changes. What never settles is unknown."""
         try:
-            changed: set[object] | None = None
-            for _ in range(MOST_ROUNDS):
-                changed = self._round(changed)
-                if not changed:
+            for turn in range(MOST_ROUNDS):
+                changed = self._round()
+                self.state.first = False
+                if turn and not changed:
                     return
+                if turn >= SETTLED:
+                    self.state.pinned |= changed
         except (SpentError, RecursionError):
-            return
+            pass
+        self.state.forget()
 
-    def _round(self, stale: set[object] | None) -> set[object]:
-        """Walks the module and the functions that depend on what is stale. Gives what has changed by that."""
+    def _round(self) -> set[object]:
+        """Walks the module and its functions. Gives the entries of tables that this has changed."""
         state, statements = self.state, self.statements
         before = (dict(state.variables), dict(state.attributes), dict(state.returns))
-        state.given, state.attributes_given, statements.waiting = {}, {}, []
-        state.last = {}
-        state.asked = set()
+        state.given, state.attributes_given, state.last, statements.waiting = {}, {}, {}, []
         statements.block(self.root, {})
         state.commit([one for one in state.names.root.symbols.values() if self._only_here(one)])
         place = 0
-        while place < len(statements.waiting):
-            node, scope = statements.waiting[place]
+        while place < len(statements.waiting):  # functions in functions are added meanwhile
+            self._function(*statements.waiting[place])
             place += 1
-            self._function(node, scope)
         state.commit(list(state.given))
-        state.attributes = {key: joined(kinds) for key, kinds in state.attributes_given.items()}
+        state.attributes = {key: state.settled(key, kinds) for key, kinds in state.attributes_given.items()}
         state.attributes.update(self.source.annotated)
-        del stale
         return _differences(before, (state.variables, state.attributes, state.returns))
 
     def _only_here(self, symbol: Symbol) -> bool:
@@ -87,7 +101,6 @@ class Inference:
             self.expressions.classes.append(owner)
         statements.returned.append([])
         self.expressions.yields.append([])
-        waiting = len(statements.waiting)
         end = statements.block(body, environment)
         returned = statements.returned.pop()
         yielded = self.expressions.yields.pop()
@@ -95,8 +108,6 @@ class Inference:
             self.expressions.classes.pop()
         self._returns(node, body, end is not None, returned, yielded)
         state.commit([one for one in own.symbols.values() if self._only_here(one)])
-        inner = statements.waiting[waiting:]
-        del inner
 
     def _owner(self, scope: Scope) -> Instance | None:
         """The class around a method, or around the function that stands in one."""
@@ -156,14 +167,14 @@ class Inference:
         self, node: Node, body: Node, ends: bool, returned: list[tuple[Type, str]], yielded: list[Type]
     ) -> None:
         key = node.start_byte
-        kinds = [kind for kind, _ in returned]
+        kinds = [kind for kind, _ in returned if kind is not UNKNOWN or not self.state.first]
         if ends:
             kinds.append(NONE)
         kind = join(kinds)
         origin = "return statements" if returned else "no return"
         if kind == NEVER or (not returned and not yielded and self._stands_for_others(node, body)):
             kind = UNKNOWN
-        if yielded or self._has_yield(body):
+        if yielded or yields(body, self.state.source):
             given = joined(yielded)
             origin = "yield"
             kind = (
@@ -171,7 +182,7 @@ class Inference:
                 if is_async(node)
                 else Instance("typing.Generator", (given, ANY, UNKNOWN if kind is UNKNOWN else kind))
             )
-        self.state.returns[key] = kind
+        self.state.returns[key] = UNKNOWN if key in self.state.pinned else kind
         self.origins[key] = origin
 
     def _stands_for_others(self, node: Node, body: Node) -> bool:
@@ -186,19 +197,6 @@ class Inference:
             or (child.type == "expression_statement" and child.named_children[0].type in ("string", "ellipsis"))
             for child in body.named_children
         )
-
-    def _has_yield(self, body: Node) -> bool:
-        """Whether a function is a generator whose `yield` was not reached."""
-        if b"yield" not in self.state.source[body.start_byte : body.end_byte]:
-            return False
-        waiting = [body]
-        while waiting:
-            node = waiting.pop()
-            if node.type == "yield":
-                return True
-            if node.type not in ("function_definition", "class_definition", "lambda") or node is body:
-                waiting += node.named_children
-        return False
 
     # What it says
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from hone.records import Record
 
 MOST_MEMBERS = 8  # of a union that is worth saying; a longer one is unknown
+MOST_PARTS = 200  # of a type that is worth keeping
 NO_LIMIT = 10_000  # of a union as it is declared
 OWN = "@."  # stands before the names of the file's own classes
 AGAIN = "'"  # stands behind the name of a class that is defined once more
@@ -149,18 +150,9 @@ def join(kinds: Iterable[Type], most: int = MOST_MEMBERS) -> Type:
 
 
 def _merged(found: dict[Type, None]) -> list[Type]:
-    """Without literals beside their class, and without `list[unknown]` beside another list."""
-    kept: list[Type] = []
-    heads = {kind.name: kind for kind in found if isinstance(kind, Instance)}
-    for kind in found:
-        if isinstance(kind, Literal) and kind.of in heads:
-            continue
-        if isinstance(kind, Instance) and kind.arguments and all(map(is_unknown, kind.arguments)):
-            others = [one for one in found if isinstance(one, Instance) and one.name == kind.name and one != kind]
-            if others:
-                continue
-        kept.append(kind)
-    return kept
+    """Without literals beside their class."""
+    heads = {kind.name for kind in found if isinstance(kind, Instance)}
+    return [kind for kind in found if not (isinstance(kind, Literal) and kind.of in heads)]
 
 
 def widen(kind: Type) -> Type:
@@ -171,6 +163,29 @@ def widen(kind: Type) -> Type:
         return Tuple(tuple(map(widen, kind.items)))
     if isinstance(kind, Union):
         return join(map(widen, kind.members))
+    return kind
+
+
+def bounded(kind: Type) -> Type:
+    """The type, or unknown where it has grown too large to be of use, as `x = (x, x)` in a loop makes it."""
+    waiting = [kind]
+    seen = 0
+    while waiting:
+        one = waiting.pop()
+        seen += 1
+        if seen > MOST_PARTS:
+            return UNKNOWN
+        match one:
+            case Instance():
+                waiting += one.arguments
+            case Tuple():
+                waiting += one.items
+            case Union():
+                waiting += one.members
+            case ClassObject():
+                waiting.append(one.of)
+            case Callable():
+                waiting.append(one.returns)
     return kind
 
 

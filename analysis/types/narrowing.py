@@ -1,8 +1,27 @@
 """What a test makes known of a value: its truth, or the classes that it belongs to."""
 
 from analysis.types.kinds import (
-    ANY, BOOL, INT, NEVER, NONE, OBJECT, UNKNOWN, Callable, ClassObject, Instance, Literal, ModuleObject, Overloaded,
-    Tuple, Type, TypeVariable, Union, instance, is_unknown, join, members_of,
+    ANY,
+    BOOL,
+    INT,
+    NEVER,
+    NONE,
+    OBJECT,
+    UNKNOWN,
+    Callable,
+    ClassObject,
+    Instance,
+    Literal,
+    ModuleObject,
+    Overloaded,
+    Tuple,
+    Type,
+    TypeVariable,
+    Union,
+    instance,
+    is_unknown,
+    join,
+    members_of,
 )  # fmt: skip
 from analysis.types.lineage import mapping_of
 from analysis.types.solving import Solver

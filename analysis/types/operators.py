@@ -1,7 +1,20 @@
 """What operators give, by the methods that the standard library's stubs declare for them."""
 
 from analysis.types.kinds import (
-    BOOL, NONE, UNKNOWN, ClassObject, Instance, Literal, Tuple, Type, Union, instance, is_unknown, join, members_of, widen,
+    BOOL,
+    NONE,
+    UNKNOWN,
+    ClassObject,
+    Instance,
+    Literal,
+    Tuple,
+    Type,
+    Union,
+    instance,
+    is_unknown,
+    join,
+    members_of,
+    widen,
 )  # fmt: skip
 from analysis.types.solving import Argument, Solver, every, paired
 
@@ -20,23 +33,24 @@ def arithmetic(solver: Solver, sign: str, left: Type, right: Type, prefix: str =
     if name is None or is_unknown(left):
         return UNKNOWN
     if is_unknown(right):
-        return _whatever(solver, left, name, sign)
+        return _whatever(left, sign)
     lefts, rights = members_of(left), members_of(right)
     if len(lefts) * len(rights) > MOST_PAIRS:
         return UNKNOWN
-    return join([_pair(solver, name, one, other, prefix) for one in lefts for other in rights])
+    return join([_pair(solver, sign, one, other, prefix) for one in lefts for other in rights])
 
 
-def _whatever(solver: Solver, left: Type, name: str, sign: str) -> Type:
+def _whatever(left: Type, sign: str) -> Type:
     """Formatting a string gives a string whatever it is given; else the other operand may have its say."""
     if sign == "%" and all(widen(one) in (instance("str"), instance("bytes")) for one in members_of(left)):
         return join(map(widen, members_of(left)))
     return UNKNOWN
 
 
-def _pair(solver: Solver, name: str, left: Type, right: Type, prefix: str) -> Type:
+def _pair(solver: Solver, sign: str, left: Type, right: Type, prefix: str) -> Type:
+    name = METHODS[sign]
     if is_unknown(left) or is_unknown(right):
-        return UNKNOWN
+        return UNKNOWN if is_unknown(left) else _whatever(left, sign)
     if name == "add" and isinstance(left, Tuple) and isinstance(right, Tuple):
         return Tuple((*left.items, *right.items))
     if name == "or" and (isinstance(left, ClassObject) or isinstance(right, ClassObject)):

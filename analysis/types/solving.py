@@ -38,6 +38,7 @@ from analysis.types.substitution import Mapping, closed, defaults, substitute, s
 DEEPEST = 12
 PROMOTED = {"builtins.float": ("builtins.int", "builtins.bool"), "builtins.complex": ("builtins.float", "builtins.int")}
 FUNCTION = Instance("types.FunctionType")
+PROPERTY = Instance("builtins.property")
 MOST_ANSWERS = 3  # of overloads that may all be meant
 
 
@@ -131,12 +132,10 @@ class Solver:
         return substitute(member.type, mapping)
 
     def _described(self, kind: Type, receiver: Type) -> Type:
-        """What an attribute gives that may be a descriptor, such as `cached_property`."""
-        if isinstance(kind, Instance) and kind.name == "functools.cached_property":
-            return kind.arguments[0] if kind.arguments else UNKNOWN
-        if isinstance(kind, Instance) and kind.name in ("builtins.property", "types.DynamicClassAttribute"):
-            return UNKNOWN
-        return kind
+        """What an attribute of a class gives its values: of a descriptor, such as `cached_property`, what it says."""
+        if not isinstance(kind, Instance) or kind.name.startswith("builtins.") or self.member(kind, "__get__") is None:
+            return UNKNOWN if kind == PROPERTY else kind
+        return self.call(self.attribute(kind, "__get__"), [Argument(receiver), Argument(ClassObject(receiver))])
 
     def _of_class(self, kind: ClassObject, name: str) -> Type:
         of = kind.of if isinstance(kind.of, Instance) else bound_of(kind.of)
@@ -460,7 +459,7 @@ class Solver:
         pairs = paired(callee, arguments)
         if pairs is None:
             return False, closed(callee.returns, variables_of(callee))
-        answers: list[bool | None] = []
+        answers: list[bool | None] = [None for one in arguments if one.kind in ("*", "**")]
         late = []
         for formal, actual in pairs:
             if isinstance(formal, Callable) and not isinstance(actual, Special):

@@ -10,7 +10,18 @@ from analysis.types.annotations import Annotations, value_of
 from analysis.types.declared import Alias, Class, Meaning, Member, Value
 from analysis.types.kinds import (
     AGAIN,
-    ANY, OWN, UNKNOWN, Callable, ClassObject, Instance, ModuleObject, Overloaded, Parameter, Type, TypeVariable, join,
+    ANY,
+    OWN,
+    UNKNOWN,
+    Callable,
+    ClassObject,
+    Instance,
+    ModuleObject,
+    Overloaded,
+    Parameter,
+    Type,
+    TypeVariable,
+    join,
 )  # fmt: skip
 from analysis.types.state import State
 from analysis.types.stubs import PROPERTIES, STAYS, Typeshed, declare, managed, typeshed
@@ -178,7 +189,9 @@ class Source:
         name = node.child_by_field_name("name")
         written = self.state.text(parameters) if parameters is not None else "()"
         tail = f" -> {self.state.text(returns)}" if returns is not None else ""
-        word = "async def" if is_async(node) else "def"
+        body = node.child_by_field_name("body")
+        generator = body is not None and yields(body, self.state.source)
+        word = "async def" if is_async(node) and not generator else "def"  # an async generator is not awaited
         tree = statement_of(f"{word} {self.state.text(name) if name is not None else 'f'}{written}{tail}: ...")
         if not isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef):
             return Callable(None, UNKNOWN)
@@ -403,6 +416,20 @@ def identifiers(node: Node) -> list[Node]:
 def is_async(node: Node) -> bool:
     """Whether a function is a coroutine."""
     return bool(node.children) and node.children[0].type == "async"
+
+
+def yields(body: Node, source: bytes) -> bool:
+    """Whether a function with this body is a generator."""
+    if b"yield" not in source[body.start_byte : body.end_byte]:
+        return False
+    waiting = [body]
+    while waiting:
+        node = waiting.pop()
+        if node.type == "yield":
+            return True
+        if node.type not in ("function_definition", "class_definition", "lambda"):
+            waiting += node.named_children
+    return False
 
 
 def parsed(written: str) -> ast.expr | None:

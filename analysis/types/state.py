@@ -33,9 +33,17 @@ class State:
         self.expressions: dict[tuple[int, int], Typed] = {}
         self.bindings: dict[int, Typed] = {}  # of a name that is given a value, by where it starts
         self.last: dict[Symbol, tuple[Type, str]] = {}  # what a variable was last given, and where that is from
+        # In the first round what is unknown does not count: `self.x = 0` makes a number of `self.x += 1`. Later ones check it
+        self.first = True
+        self.pinned: set[object] = set()  # entries that never settle, and stay unknown
         self.steps = MOST_STEPS * (len(source) + 1000)
         self.handlers: list[dict[Key, list[Type]]] = []  # what is given in each `try` that is being walked
         self.asked: set[object] = set()  # entries of tables that the function at hand depends on
+
+    def forget(self) -> None:
+        """Nothing is known after all."""
+        for table in (self.variables, self.attributes, self.returns, self.expressions, self.bindings):
+            table.clear()
 
     def step(self) -> None:
         """Counts one expression. Raises `SpentError` where the file has had its share."""
@@ -65,11 +73,17 @@ class State:
         for handler in self.handlers:
             handler.setdefault(key, []).append(kind)
 
+    def settled(self, key: object, kinds: list[Type]) -> Type:
+        """A table's entry that is one of these."""
+        if key in self.pinned:
+            return UNKNOWN
+        return joined([kind for kind in kinds if kind is not UNKNOWN] if self.first else kinds)
+
     def commit(self, symbols: list[Symbol]) -> bool:
         """Puts what variables were given into the table. Whether that changed anything."""
         changed = False
         for symbol in symbols:
-            kind = joined(self.given.get(symbol, []))
+            kind = self.settled(symbol, self.given.get(symbol, []))
             if self.variables.get(symbol, UNKNOWN) != kind:
                 self.variables[symbol] = kind
                 changed = True

@@ -9,7 +9,21 @@ from analysis.scopes import Scope, Symbol
 from analysis.types.annotations import value_of
 from analysis.types.expressions import Expressions
 from analysis.types.kinds import (
-    BOOL, NEVER, NONE, STR, UNKNOWN, Callable, ClassObject, Instance, Tuple, Type, element_of, instance, is_unknown, join,
+    BOOL,
+    NEVER,
+    NONE,
+    STR,
+    UNKNOWN,
+    Callable,
+    ClassObject,
+    Instance,
+    Tuple,
+    Type,
+    bounded,
+    element_of,
+    instance,
+    is_unknown,
+    join,
     widen,
 )  # fmt: skip
 from analysis.types.lineage import mapping_of
@@ -140,7 +154,7 @@ class Statements:
         symbol = self.state.symbol(name)
         if symbol is None:
             return
-        kind = widen(kind) if kind != NEVER else UNKNOWN
+        kind = bounded(widen(kind)) if kind != NEVER else UNKNOWN
         declared = self.state.declared.get(symbol)
         if declared is not None:
             kind = within(declared, kind, self.expressions.solver)
@@ -164,7 +178,7 @@ class Statements:
             return
         around = self.expressions.type(owner, environment)
         text = self.expressions.private(self.state.text(name))
-        kind = widen(kind) if kind != NEVER else UNKNOWN
+        kind = bounded(widen(kind)) if kind != NEVER else UNKNOWN
         declared = self._declared_attribute(around, text, kind)
         key = self.expressions.key(target)
         if key is None or not isinstance(key, tuple):
@@ -273,7 +287,7 @@ class Statements:
         parts = [child for child in node.named_children if child.type != "comment"]
         kind = self.expressions.type(parts[0], environment) if parts else NONE
         if self.returned:
-            self.returned[-1].append((widen(kind), "return statements"))
+            self.returned[-1].append((bounded(widen(kind)), "return statements"))
         return None
 
     def _raise(self, node: Node, environment: Environment) -> Environment | None:

@@ -137,6 +137,9 @@ class Typeshed:
         module = ".".join(node.module_name)
         if node.name is None:
             return ModuleObject(module)
+        inner = f"{module}.{node.name}"
+        if self.module(inner) is not None:  # `from . import path`
+            return ModuleObject(inner)
         return self.meaning(module, node.name, depth + 1)
 
     def _variable(self, module: str, name: str, node: ast.AnnAssign | ast.Assign, depth: int) -> Meaning:
@@ -145,7 +148,7 @@ class Typeshed:
             form = reader.named(node.annotation) if isinstance(node.annotation, ast.Name | ast.Attribute) else None
             if isinstance(form, Form) and form.name == "TypeAlias" and node.value is not None:
                 return reader.alias(node.value) or Alias(reader.type(node.value))
-            return Value(reader.type(node.annotation))
+            return Value(constant(reader, node) if is_final(reader, node.annotation) else reader.type(node.annotation))
         if isinstance(node.value, ast.Call):
             return reader.variable(name, module, node.value) or Value(UNKNOWN)
         if isinstance(node.value, ast.Name | ast.Attribute) and depth < DEEPEST:
@@ -250,6 +253,22 @@ class Typeshed:
         return member_of(reader, node, owner) if isinstance(node, ast.AST) else None
 
 
+def is_final(reader: Annotations, node: ast.expr) -> bool:
+    """Whether an annotation is a bare `Final`: the value says the type."""
+    meaning = reader.named(node) if isinstance(node, ast.Name | ast.Attribute) else None
+    return isinstance(meaning, Form) and meaning.name == "Final"
+
+
+def constant(reader: Annotations, node: ast.AnnAssign) -> Type:
+    """The type of a constant's value: a number, a string, or a member of an enumeration."""
+    value = node.value.operand if isinstance(node.value, ast.UnaryOp) else node.value
+    if isinstance(value, ast.Constant) and value.value is not ...:
+        return Instance("types.NoneType" if value.value is None else f"builtins.{type(value.value).__name__}")
+    owner = reader.named(value.value) if isinstance(value, ast.Attribute) else None
+    member = owner.own(value.attr) if isinstance(owner, Class) and isinstance(value, ast.Attribute) else None
+    return member.type if member is not None else UNKNOWN
+
+
 def merged(members: list[Member]) -> Member | None:
     """Several definitions of one attribute: overloads of a method, or a property with its setter."""
     if not members:
@@ -264,7 +283,9 @@ def merged(members: list[Member]) -> Member | None:
 def member_of(reader: Annotations, node: ast.AST, owner: Class) -> Member | None:
     """One definition of an attribute in a class."""
     if isinstance(node, ast.AnnAssign):
-        return Member("variable", reader.type(node.annotation))
+        return Member(
+            "variable", constant(reader, node) if is_final(reader, node.annotation) else reader.type(node.annotation)
+        )
     if isinstance(node, ast.Assign):
         if owner.ready().enumeration:
             return Member("variable", Instance(owner.name))

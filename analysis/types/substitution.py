@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from analysis.types.kinds import (
+    NO_LIMIT,
     UNKNOWN,
     Callable,
     ClassObject,
-    NO_LIMIT,
     Instance,
     Overloaded,
     Parameter,
