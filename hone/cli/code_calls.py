@@ -103,9 +103,9 @@ def _of_folder(root: Path, function: str, *, picture: bool, svg: bool, output: P
             }
         )
     else:
-        _tell((_caller(call), _callee(call), call.kind, call.line) for call in listed)
         for one in found.skipped:
             print(f"skipped {one.path}: {one.reason}")
+        _tell((_caller(call), _callee(call), call.kind, call.line) for call in listed)
 
 
 def _project(root: Path) -> "Project":
