@@ -26,7 +26,7 @@ TASKS = """
             case "wait":
                 time.sleep(1000)
             case "explode":
-                return [bytearray(10**8) for _ in range(1000)]
+                return bytearray(10**11)
             case "crash":
                 os.kill(os.getpid(), signal.SIGSEGV)
             case "killed":
