@@ -104,10 +104,9 @@ class Binder:
             return
         before = len(scope.symbols)
         symbol = self.symbol(name, kind, scope)
-        if len(scope.symbols) > before:
-            inner = self.inner.get(scope, 0)
-            if (start := since or inner) and node.start_byte >= inner:
-                self.since[symbol] = start
+        inner = self.inner.get(scope, 0)
+        if len(scope.symbols) > before and node.start_byte >= inner and (since or inner):
+            self.since[symbol] = since or inner
         self.place(symbol, role, node.start_byte, node.end_byte, at or scope)
 
     def place(self, symbol: Symbol, role: str, start: int, end: int, scope: Scope) -> None:

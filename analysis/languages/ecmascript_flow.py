@@ -11,7 +11,8 @@ from tree_sitter import Node
 from analysis.flow import Graph
 from analysis.flow_builder import Work
 from analysis.languages import block_flow
-from analysis.languages.block_flow import Case, Dialect, Flow, Handler, parts_of
+from analysis.languages.block_expressions import Grammar, parts_of
+from analysis.languages.block_flow import Case, Dialect, Flow, Handler
 
 LOOPS = frozenset(["for_statement", "for_in_statement", "while_statement", "do_statement", "switch_statement"])
 
@@ -44,7 +45,7 @@ def _do(flow: Flow, node: Node) -> Work:
 def _for(flow: Flow, node: Node) -> Work:
     first, condition = node.child_by_field_name("initializer"), node.child_by_field_name("condition")
     if first is not None and first.type != "empty_statement":
-        yield flow.simple(first)
+        yield flow.expressions.statement(first)
     ever = condition is None or condition.type == "empty_statement"
     updates = node.children_by_field_name("increment")
     yield flow.loop(condition, node.child_by_field_name("body"), updates, ever=ever)
@@ -59,14 +60,14 @@ def _switch(flow: Flow, node: Node) -> Work:
     value, body = node.child_by_field_name("value"), node.child_by_field_name("body")
     cases = []
     if value is not None:
-        yield flow.evaluate(value)
+        yield flow.expressions.evaluate(value)
     for clause in body.named_children if body is not None else ():
         if clause.type in ("switch_case", "switch_default"):
             compared = clause.child_by_field_name("value")
             if compared is not None:
-                yield flow.evaluate(compared)
+                yield flow.expressions.evaluate(compared)
             statements = clause.children_by_field_name("body")
-            text = flow.text(compared) if compared is not None else "default"
+            text = flow.expressions.text(compared) if compared is not None else "default"
             cases.append(Case(text, statements, default=clause.type == "switch_default"))
     yield flow.switch(node, cases, falls=True)
 
@@ -82,12 +83,12 @@ def _try(flow: Flow, node: Node) -> Work:
 
 
 def _return(flow: Flow, node: Node) -> Work:
-    yield flow.simple(node)
+    yield flow.expressions.statement(node)
     flow.build.jump("return")
 
 
 def _throw(flow: Flow, node: Node) -> Work:
-    yield flow.simple(node)
+    yield flow.expressions.statement(node)
     flow.build.throw()
 
 
@@ -110,13 +111,13 @@ def _export(flow: Flow, node: Node) -> Work:
     if declaration is not None:
         yield flow.statement(declaration)
     else:
-        yield flow.simple(node)
+        yield flow.expressions.statement(node)
 
 
 def _with(flow: Flow, node: Node) -> Work:
     if (target := node.child_by_field_name("object")) is not None:
-        yield flow.evaluate(target)
-        flow.flush(node.type)
+        yield flow.expressions.evaluate(target)
+        flow.expressions.flush(node.type)
     yield flow.statement(node.child_by_field_name("body"))
 
 
@@ -142,9 +143,9 @@ def _inner(link: Node) -> Node | None:
 def _chain(flow: Flow, node: Node, first: Node) -> Work:
     build = flow.build
     there, behind = build.block(), build.block()
-    yield flow.evaluate(first)
-    flow.flush(first.type)
-    build.branch(there, behind, f"{flow.text(first)}?.")
+    yield flow.expressions.evaluate(first)
+    flow.expressions.flush(first.type)
+    build.branch(there, behind, f"{flow.expressions.text(first)}?.")
     build.start(there)
     part: Node | None = node
     rest: list[Node] = []
@@ -152,20 +153,48 @@ def _chain(flow: Flow, node: Node, first: Node) -> Work:
         rest += [one for role in ("arguments", "index") for one in part.children_by_field_name(role)]
         part = _inner(part)
     for one in reversed(rest):
-        yield flow.evaluate(one)
-    flow.flush(node.type, node, raises=True)
+        yield flow.expressions.evaluate(one)
+    flow.expressions.flush(node.type, node, raises=True)
     build.go(behind)
     build.start(behind)
 
 
 CHAIN = frozenset(["call_expression", "member_expression", "subscript_expression", "non_null_expression"])
-DIALECT = Dialect(
+EXPRESSIONS = Grammar(
     functions=frozenset(
         [
             "function_declaration", "generator_function_declaration", "function_expression", "generator_function",
             "arrow_function", "method_definition",
         ]
     ),
+    effects=frozenset(
+        [
+            "call_expression", "new_expression", "assignment_expression", "augmented_assignment_expression",
+            "update_expression", "await_expression", "yield_expression",
+        ]
+    ),
+    assignments=frozenset(["assignment_expression", "augmented_assignment_expression", "variable_declarator"]),
+    marks=frozenset(["optional_chain"]),
+    ignored=frozenset(
+        [
+            "comment", "empty_statement", "debugger_statement", "interface_declaration", "type_alias_declaration",
+            "ambient_declaration", "function_signature", "hash_bang_line", "html_comment", "type_annotation",
+            "type_arguments", "type_parameters",
+        ]
+    ),
+    quiet=frozenset(
+        ["identifier", "string", "number", "true", "false", "null", "undefined", "this", "regex", "import_statement"]
+    ),
+    wrapping=frozenset(
+        [
+            "lexical_declaration", "variable_declaration", "variable_declarator", "expression_statement",
+            "return_statement", "parenthesized_expression", "assignment_expression", "augmented_assignment_expression",
+            "export_statement",
+        ]
+    ),
+)  # fmt: skip
+DIALECT = Dialect(
+    expressions=EXPRESSIONS,
     defined=frozenset(["function_declaration", "generator_function_declaration"]),
     hoisted=frozenset(["function_declaration", "generator_function_declaration"]),
     blocks=frozenset(["statement_block", "ERROR"]),
@@ -187,30 +216,5 @@ DIALECT = Dialect(
         "internal_module": _namespace,
         "module": _namespace,
     },
-    effects=frozenset(
-        [
-            "call_expression", "new_expression", "assignment_expression", "augmented_assignment_expression",
-            "update_expression", "await_expression", "yield_expression",
-        ]
-    ),
-    assignments=frozenset(["assignment_expression", "augmented_assignment_expression", "variable_declarator"]),
-    marks=frozenset(["optional_chain"]),
     special={"call_expression": _call},
-    ignored=frozenset(
-        [
-            "comment", "empty_statement", "debugger_statement", "interface_declaration", "type_alias_declaration",
-            "ambient_declaration", "function_signature", "hash_bang_line", "html_comment", "type_annotation",
-            "type_arguments", "type_parameters",
-        ]
-    ),
-    quiet=frozenset(
-        ["identifier", "string", "number", "true", "false", "null", "undefined", "this", "regex", "import_statement"]
-    ),
-    wrapping=frozenset(
-        [
-            "lexical_declaration", "variable_declaration", "variable_declarator", "expression_statement",
-            "return_statement", "parenthesized_expression", "assignment_expression", "augmented_assignment_expression",
-            "export_statement",
-        ]
-    ),
-)  # fmt: skip
+)

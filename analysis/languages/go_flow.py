@@ -12,7 +12,8 @@ from tree_sitter import Node
 from analysis.flow import Graph, Step
 from analysis.flow_builder import AWAITED, PLACED_LATER, Work
 from analysis.languages import block_flow
-from analysis.languages.block_flow import Case, Dialect, Flow, parts_of
+from analysis.languages.block_expressions import Grammar, parts_of
+from analysis.languages.block_flow import Case, Dialect, Flow
 
 LOOPS = frozenset(["for_statement", "expression_switch_statement", "type_switch_statement", "select_statement"])
 CASES = frozenset(["expression_case", "type_case", "default_case", "communication_case"])
@@ -31,7 +32,7 @@ def flows(root: Node, source: bytes) -> Iterator[Graph]:
 
 def _if(flow: Flow, node: Node) -> Work:
     if (first := node.child_by_field_name("initializer")) is not None:
-        yield flow.simple(first)
+        yield flow.expressions.statement(first)
     consequence, otherwise = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
     yield flow.branch(node.child_by_field_name("condition"), consequence, otherwise)
 
@@ -47,7 +48,7 @@ def _for(flow: Flow, node: Node) -> Work:
         yield flow.loop(head, body, ever=head is None)
         return
     if (first := head.child_by_field_name("initializer")) is not None:
-        yield flow.simple(first)
+        yield flow.expressions.statement(first)
     condition = head.child_by_field_name("condition")
     yield flow.loop(condition, body, head.children_by_field_name("update"), ever=condition is None)
 
@@ -58,18 +59,18 @@ def _statements(clause: Node) -> list[Node]:
 
 def _switch(flow: Flow, node: Node) -> Work:
     if (first := node.child_by_field_name("initializer")) is not None:
-        yield flow.simple(first)
+        yield flow.expressions.statement(first)
     for role in ("value", "alias"):
         if (part := node.child_by_field_name(role)) is not None:
-            yield flow.evaluate(part)
+            yield flow.expressions.evaluate(part)
     cases = []
     for clause in parts_of(node):
         if clause.type in CASES:
             compared = clause.children_by_field_name("value") + clause.children_by_field_name("type")
             compared = [one for one in compared if one.is_named]
             for one in compared if clause.type == "expression_case" else ():
-                yield flow.evaluate(one)
-            condition = ", ".join(flow.text(one) for one in compared) or "default"
+                yield flow.expressions.evaluate(one)
+            condition = ", ".join(flow.expressions.text(one) for one in compared) or "default"
             cases.append(Case(condition, _statements(clause), default=clause.type == "default_case"))
     yield flow.switch(node, cases, falls=False)
 
@@ -80,7 +81,7 @@ def _select(flow: Flow, node: Node) -> Work:
         if clause.type in CASES:
             awaited = clause.child_by_field_name("communication")
             statements = ([awaited] if awaited is not None else []) + _statements(clause)
-            cases.append(Case(flow.text(awaited) if awaited is not None else "default", statements))
+            cases.append(Case(flow.expressions.text(awaited) if awaited is not None else "default", statements))
     yield flow.switch(node, cases, falls=False, exhaustive=True)
 
 
@@ -92,7 +93,7 @@ def _fallthrough(flow: Flow, node: Node) -> Work:
 
 
 def _return(flow: Flow, node: Node) -> Work:
-    yield flow.simple(node)
+    yield flow.expressions.statement(node)
     flow.build.jump("return")
 
 
@@ -111,7 +112,7 @@ def _goto(flow: Flow, node: Node) -> Work:
     build.step(node.type, node.start_byte, node.end_byte, (), raises=False)
     label = next(iter(parts_of(node)), None)
     if label is not None:
-        build.go(flow.targets.setdefault(flow.text(label), build.block()), "goto")
+        build.go(flow.targets.setdefault(flow.expressions.text(label), build.block()), "goto")
     yield from ()
 
 
@@ -119,7 +120,7 @@ def _labelled(flow: Flow, node: Node) -> Work:
     build, label = flow.build, node.child_by_field_name("label")
     statement = next((part for part in parts_of(node) if part != label), None)
     if label is not None:
-        block = flow.targets.setdefault(flow.text(label), build.block())
+        block = flow.targets.setdefault(flow.expressions.text(label), build.block())
         build.go(block)
         if block.index == PLACED_LATER:
             block.index = AWAITED  # a `goto` may come to it yet
@@ -132,7 +133,7 @@ def _labelled(flow: Flow, node: Node) -> Work:
 
 
 def _expression(flow: Flow, node: Node) -> Work:
-    yield flow.simple(node)
+    yield flow.expressions.statement(node)
     called = next(iter(parts_of(node)), None)
     if called is not None and called.type == "call_expression":
         function = called.child_by_field_name("function")
@@ -159,31 +160,13 @@ def _deferred(node: Node, source: bytes) -> tuple[Step, bool] | None:
     return Step("deferred", found[0].start_byte, found[-1].end_byte, ()), recovers
 
 
-DIALECT = Dialect(
+EXPRESSIONS = Grammar(
     functions=frozenset(["function_declaration", "method_declaration", "func_literal"]),
-    defined=frozenset(["function_declaration"]),
-    hoisted=frozenset(["function_declaration", "method_declaration"]),
-    blocks=frozenset(["block", "statement_list", "ERROR"]),
     choices=frozenset(),
-    statements={
-        "if_statement": _if,
-        "for_statement": _for,
-        "expression_switch_statement": _switch,
-        "type_switch_statement": _switch,
-        "select_statement": _select,
-        "fallthrough_statement": _fallthrough,
-        "return_statement": _return,
-        "break_statement": _break,
-        "continue_statement": _continue,
-        "goto_statement": _goto,
-        "labeled_statement": _labelled,
-        "expression_statement": _expression,
-    },
     effects=frozenset(["call_expression", "unary_expression"]),  # a receive is unary
     assignments=frozenset(
         ["assignment_statement", "short_var_declaration", "var_spec", "const_spec", "receive_statement"]
     ),
-    closing=_deferred,
     ignored=frozenset(["comment", "empty_statement", "package_clause"]),
     quiet=frozenset(
         [
@@ -202,3 +185,24 @@ DIALECT = Dialect(
         ]
     ),
 )  # fmt: skip
+DIALECT = Dialect(
+    expressions=EXPRESSIONS,
+    defined=frozenset(["function_declaration"]),
+    hoisted=frozenset(["function_declaration", "method_declaration"]),
+    blocks=frozenset(["block", "statement_list", "ERROR"]),
+    statements={
+        "if_statement": _if,
+        "for_statement": _for,
+        "expression_switch_statement": _switch,
+        "type_switch_statement": _switch,
+        "select_statement": _select,
+        "fallthrough_statement": _fallthrough,
+        "return_statement": _return,
+        "break_statement": _break,
+        "continue_statement": _continue,
+        "goto_statement": _goto,
+        "labeled_statement": _labelled,
+        "expression_statement": _expression,
+    },
+    closing=_deferred,
+)

@@ -11,7 +11,8 @@ from tree_sitter import Node
 from analysis.flow import Graph, Step
 from analysis.flow_builder import Around, Work
 from analysis.languages import block_flow
-from analysis.languages.block_flow import Case, Dialect, Flow, Handler, parts_of
+from analysis.languages.block_expressions import Grammar, parts_of
+from analysis.languages.block_flow import Case, Dialect, Flow, Handler
 
 LOOPS = frozenset(["for_statement", "enhanced_for_statement", "while_statement", "do_statement", "switch_expression"])
 EVERYTHING = frozenset(["Throwable", "java.lang.Throwable"])
@@ -43,7 +44,7 @@ def _do(flow: Flow, node: Node) -> Work:
 
 def _for(flow: Flow, node: Node) -> Work:
     for first in node.children_by_field_name("init"):
-        yield flow.simple(first)
+        yield flow.expressions.statement(first)
     condition = node.child_by_field_name("condition")
     updates = node.children_by_field_name("update")
     yield flow.loop(condition, node.child_by_field_name("body"), updates, ever=condition is None)
@@ -66,13 +67,13 @@ def _switch_value(flow: Flow, node: Node) -> Work:
 def _switch(flow: Flow, node: Node, *, exhaustive: bool) -> Work:
     condition, body = node.child_by_field_name("condition"), node.child_by_field_name("body")
     if condition is not None:
-        yield flow.evaluate(condition)
+        yield flow.expressions.evaluate(condition)
     cases, falls = [], False
     for clause in parts_of(body) if body is not None else ():
         labels = [part for part in parts_of(clause) if part.type == "switch_label"]
         statements = [part for part in parts_of(clause) if part.type != "switch_label"]
         falls = falls or clause.type == "switch_block_statement_group"
-        texts = [flow.text(label) for label in labels]
+        texts = [flow.expressions.text(label) for label in labels]
         values = [part for label in labels for part in parts_of(label)]
         patterns = [part for part in values if part.type == "pattern"]
         guard = next((part for part in values if part.type == "guard"), None)
@@ -94,7 +95,7 @@ def _try(flow: Flow, node: Node) -> Work:
         if clause.type == "catch_clause":
             caught = next((part for part in parts_of(clause) if part.type == "catch_formal_parameter"), None)
             kind = next((part for part in parts_of(caught) if part.type == "catch_type"), None) if caught else None
-            text = flow.text(kind) if kind is not None else ""
+            text = flow.expressions.text(kind) if kind is not None else ""
             name = caught.child_by_field_name("name") if caught is not None else None
             condition = "" if text in EVERYTHING else text
             handlers.append(Handler(clause, clause.child_by_field_name("body"), name, condition))
@@ -109,7 +110,7 @@ def _tried(flow: Flow, node: Node) -> Work:
     resources = node.child_by_field_name("resources")
     dispatches = []
     for resource in parts_of(resources) if resources is not None else ():
-        yield flow.simple(resource)
+        yield flow.expressions.statement(resource)
         closing = Step("close", resource.start_byte, resource.end_byte, ())
         dispatch = build.block()
         opened.append((build.enter_closing(closing, dispatch), closing))
@@ -129,23 +130,23 @@ def _tried(flow: Flow, node: Node) -> Work:
 def _synchronized(flow: Flow, node: Node) -> Work:
     for part in parts_of(node):
         if part != node.child_by_field_name("body"):
-            yield flow.evaluate(part)
-    flow.flush(node.type)
+            yield flow.expressions.evaluate(part)
+    flow.expressions.flush(node.type)
     yield flow.statement(node.child_by_field_name("body"))
 
 
 def _return(flow: Flow, node: Node) -> Work:
-    yield flow.simple(node)
+    yield flow.expressions.statement(node)
     flow.build.jump("return")
 
 
 def _throw(flow: Flow, node: Node) -> Work:
-    yield flow.simple(node)
+    yield flow.expressions.statement(node)
     flow.build.throw()
 
 
 def _yield(flow: Flow, node: Node) -> Work:
-    yield flow.simple(node)
+    yield flow.expressions.statement(node)
     flow.build.jump("break", YIELD)
 
 
@@ -168,11 +169,11 @@ def _assert(flow: Flow, node: Node) -> Work:
     """As it is where assertions are enabled."""
     build, parts = flow.build, parts_of(node)
     behind, failed = build.block(), build.block()
-    yield flow.condition(next(iter(parts), None), behind, failed)
+    yield flow.expressions.condition(next(iter(parts), None), behind, failed)
     build.start(failed)
     for part in parts[1:]:
-        yield flow.evaluate(part)
-    flow.flush(node.type, node, raises=True)
+        yield flow.expressions.evaluate(part)
+    flow.expressions.flush(node.type, node, raises=True)
     build.throw()
     build.start(behind)
 
@@ -182,41 +183,20 @@ def _expression(flow: Flow, node: Node) -> Work:
     if inner is not None and inner.type == "switch_expression":
         yield flow.statement(inner)
     else:
-        yield flow.simple(node)
+        yield flow.expressions.statement(node)
 
 
-DIALECT = Dialect(
+EXPRESSIONS = Grammar(
     functions=frozenset(
         [
             "method_declaration", "constructor_declaration", "compact_constructor_declaration", "lambda_expression",
         ]
     ),
-    blocks=frozenset(["block", "constructor_body", "ERROR"]),
-    statements={
-        "if_statement": _if,
-        "while_statement": _while,
-        "do_statement": _do,
-        "for_statement": _for,
-        "enhanced_for_statement": _for_each,
-        "switch_expression": _switch_statement,
-        "try_statement": _try,
-        "try_with_resources_statement": _try,
-        "synchronized_statement": _synchronized,
-        "return_statement": _return,
-        "throw_statement": _throw,
-        "yield_statement": _yield,
-        "break_statement": _break,
-        "continue_statement": _continue,
-        "labeled_statement": _labelled,
-        "assert_statement": _assert,
-        "expression_statement": _expression,
-    },
     effects=frozenset(
         ["method_invocation", "object_creation_expression", "assignment_expression", "update_expression"]
     ),
     assignments=frozenset(["assignment_expression", "variable_declarator", "resource"]),
     marks=frozenset(["switch_expression"]),
-    special={"switch_expression": _switch_value},
     ignored=frozenset(
         [
             "line_comment", "block_comment", "package_declaration", "import_declaration", "modifiers",
@@ -237,3 +217,27 @@ DIALECT = Dialect(
         ]
     ),
 )  # fmt: skip
+DIALECT = Dialect(
+    expressions=EXPRESSIONS,
+    blocks=frozenset(["block", "constructor_body", "ERROR"]),
+    statements={
+        "if_statement": _if,
+        "while_statement": _while,
+        "do_statement": _do,
+        "for_statement": _for,
+        "enhanced_for_statement": _for_each,
+        "switch_expression": _switch_statement,
+        "try_statement": _try,
+        "try_with_resources_statement": _try,
+        "synchronized_statement": _synchronized,
+        "return_statement": _return,
+        "throw_statement": _throw,
+        "yield_statement": _yield,
+        "break_statement": _break,
+        "continue_statement": _continue,
+        "labeled_statement": _labelled,
+        "assert_statement": _assert,
+        "expression_statement": _expression,
+    },
+    special={"switch_expression": _switch_value},
+)

@@ -41,7 +41,15 @@ def installed(name, packages):
     if not ready.exists() or ready.read_text() != "\n".join(packages):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "package.json").write_text('{"private": true}')
-        argv = [*npm(), "install", "--silent", "--no-audit", "--no-fund", "--legacy-peer-deps", "--ignore-scripts"]
+        argv = [
+            *npm(),
+            "install",
+            "--loglevel=error",
+            "--no-audit",
+            "--no-fund",
+            "--legacy-peer-deps",
+            "--ignore-scripts",
+        ]
         done = subprocess.run([*argv, *packages], cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode:
             skip(f"npm installs no `{packages[0]}`: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")

@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 PACKAGES = (
     "eslint-scope@9.1.2", "espree@11.2.0", "@typescript-eslint/scope-manager@8.74.0",
     "@typescript-eslint/parser@8.74.0", "typescript@5.9.3", "react-dom@19.3.1", "zod@4.6.7",
+    "eslint@10.15.0",
 )  # fmt: skip
 
 JAVASCRIPT = {
@@ -227,10 +228,10 @@ def test_modules_and_jsx_are_bound_as_eslint_binds_them(packages, record_propert
 
 def test_typescript_is_bound_as_its_eslint_binds_it(packages, record_property):
     """Files that the grammar cannot follow are left out: variance of type parameters (`<in T, out U>`)."""
-    files = sorted((packages / "zod/src").rglob("*.ts"), key=str)[::4]
+    files = sorted((packages / "zod/src").rglob("*.ts"), key=str)[::6]
     files = [file for file in files if not parse(file.read_bytes(), "typescript").errors]
     files.append(HERE / "samples" / "names.tsx")
-    assert assert_equal(packages, "typescript", files, record_property, scopes=False) > 3_000
+    assert assert_equal(packages, "typescript", files, record_property, scopes=False) > 1_000
 
 
 @pytest.mark.parametrize("name", ["names.jsx", "names.tsx"])
