@@ -11,10 +11,8 @@ from analysis.types.kinds import (
     ANY,
     NEVER,
     NONE,
-    SELF,
     STR,
     UNKNOWN,
-    Callable,
     ClassObject,
     Instance,
     Parameter,
@@ -208,7 +206,7 @@ class Inference:
         found: list[TypedName] = []
         lines = _Lines(self.state.source)
         for one in self.state.names.occurrences:
-            if one.role == "load" or one.role == "delete" or one.symbol is None:
+            if one.role in ("load", "delete") or one.symbol is None:
                 continue
             bound = self.state.bindings.get(one.start)
             if bound is None and one.role == "declare":
@@ -301,6 +299,3 @@ def _differences(before: tuple[dict[Symbol, Type], dict[tuple[str, str], Type], 
             if old.get(key, UNKNOWN) != new.get(key, UNKNOWN):  # type: ignore[call-overload]
                 found.add(key)
     return found
-
-
-_UNUSED = (SELF, Callable)

@@ -3,8 +3,6 @@
 from analysis.types.kinds import (
     ANY,
     BOOL,
-    INT,
-    NEVER,
     NONE,
     OBJECT,
     UNKNOWN,
@@ -28,7 +26,7 @@ from analysis.types.solving import Solver
 from analysis.types.substitution import Mapping, substitute
 
 
-def truthy(kind: Type, solver: Solver) -> Type:
+def truthy(kind: Type) -> Type:
     """What is left of a type where the value is true."""
     return join([one for one in map(_true, members_of(kind)) if one is not None])
 
@@ -39,7 +37,7 @@ def _true(kind: Type) -> Type | None:
     return Literal("builtins.bool", "True") if kind == BOOL else kind
 
 
-def falsy(kind: Type, solver: Solver) -> Type:
+def falsy(kind: Type) -> Type:
     """What is left of a type where the value is false."""
     return join([one for one in map(_false, members_of(kind)) if one is not None])
 
@@ -141,6 +139,3 @@ def _same(declared: Type, given: Type, solver: Solver) -> bool:
     return bool(solver.fits(declared, given, {})) or (
         isinstance(declared, Instance) and isinstance(given, Instance) and declared.name == given.name
     )
-
-
-_UNUSED = (INT, NEVER)

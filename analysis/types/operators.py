@@ -16,7 +16,7 @@ from analysis.types.kinds import (
     members_of,
     widen,
 )  # fmt: skip
-from analysis.types.solving import Argument, Solver, every, paired
+from analysis.types.solving import Argument, Solver
 
 METHODS = {
     "+": "add", "-": "sub", "*": "mul", "/": "truediv", "//": "floordiv", "%": "mod", "**": "pow", "@": "matmul",
@@ -114,6 +114,3 @@ def compared(solver: Solver, sign: str, left: Type, right: Type) -> Type:
             result = solver.call(mirrored, [Argument(widen(one))]) if sign not in ("==", "!=") else UNKNOWN
         found.append(result)
     return join(found)
-
-
-_UNUSED = (every, paired)

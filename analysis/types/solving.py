@@ -196,7 +196,7 @@ class Solver:
                 if isinstance(one, TypeVariable):
                     found.setdefault(one, UNKNOWN)
             return None
-        if formal == actual or actual == NEVER:
+        if actual in (formal, NEVER):
             return True
         if self._depth > DEEPEST:
             return None
@@ -416,7 +416,7 @@ class Solver:
     def _call(self, callee: Type, arguments: list[Argument]) -> Type:
         match callee:
             case Callable():
-                answer, returns = self.match(callee, arguments)
+                _, returns = self.match(callee, arguments)
                 return returns
             case Overloaded():
                 return self._choose(callee, arguments)
@@ -431,7 +431,7 @@ class Solver:
     def _choose(self, callee: Overloaded, arguments: list[Argument], expand: bool = True) -> Type:
         possible: list[Type] = []
         for item in callee.items:
-            answer, returns = self.match(item, arguments)
+            _, returns = self.match(item, arguments)
             if answer is False:
                 continue
             possible.append(returns)

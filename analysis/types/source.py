@@ -1,4 +1,4 @@
-"""What the file itself declares: imports, classes, functions and their signatures, and what names mean in annotations."""
+"""What the file itself declares: what its names mean in annotations, imports, signatures of functions."""
 
 import ast
 import warnings
@@ -213,7 +213,6 @@ class Source:
         signature = self.signature(node, scope)
         if node.child_by_field_name("return_type") is not None:
             return signature
-        self.state.asked.add(node.start_byte)
         returns = self.state.returns.get(node.start_byte, UNKNOWN)
         if is_async(node) and not (isinstance(returns, Instance) and returns.name == "typing.AsyncGenerator"):
             returns = Instance("types.CoroutineType", (ANY, ANY, returns))
@@ -300,7 +299,6 @@ class Source:
         symbol = body.symbols.get(name)
         key = (owner.name, name)
         if symbol is None:
-            self.state.asked.add(key)
             given = self.state.attributes.get(key)
             return Member("variable", given) if given is not None else None
         functions = self.functions_of(symbol)
@@ -313,7 +311,6 @@ class Source:
         kind = self.state.variable(symbol)
         if owner.ready().enumeration and not name.startswith("_"):
             return Member("variable", Instance(owner.name))
-        self.state.asked.add(key)
         given = self.state.attributes.get(key)
         if given is not None:
             kind = join([kind, given])

@@ -13,6 +13,14 @@ Environment = dict[Key, Type]  # what is known of variables at one place in the 
 MOST_STEPS = 60  # expressions that may be worked out, for each byte of the file and in all rounds
 
 
+class Loop:
+    """What is known where a loop's body is left early."""
+
+    def __init__(self) -> None:
+        self.broken: Environment | None = None
+        self.continued: Environment | None = None
+
+
 class SpentError(Exception):
     """The file takes more work than it is worth."""
 
@@ -33,12 +41,12 @@ class State:
         self.expressions: dict[tuple[int, int], Typed] = {}
         self.bindings: dict[int, Typed] = {}  # of a name that is given a value, by where it starts
         self.last: dict[Symbol, tuple[Type, str]] = {}  # what a variable was last given, and where that is from
-        # In the first round what is unknown does not count: `self.x = 0` makes a number of `self.x += 1`. Later ones check it
+        # In the first round what is unknown does not count, so that `self.x += 1` does not hide that `self.x = 0`;
+        # the rounds after it check that
         self.first = True
         self.pinned: set[object] = set()  # entries that never settle, and stay unknown
         self.steps = MOST_STEPS * (len(source) + 1000)
         self.handlers: list[dict[Key, list[Type]]] = []  # what is given in each `try` that is being walked
-        self.asked: set[object] = set()  # entries of tables that the function at hand depends on
 
     def forget(self) -> None:
         """Nothing is known after all."""
@@ -64,7 +72,6 @@ class State:
         """What a variable may hold at any time."""
         if symbol in self.declared:
             return self.declared[symbol]
-        self.asked.add(symbol)
         return self.variables.get(symbol, UNKNOWN)
 
     def give(self, key: Key, kind: Type, environment: Environment) -> None:

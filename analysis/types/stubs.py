@@ -192,7 +192,7 @@ class Typeshed:
         items = tuple(one for one in found if isinstance(one, Callable))
         return Overloaded(items) if len(items) == len(found) > 1 else items[0] if items else UNKNOWN
 
-    def _class(self, module: str, full_name: str, info: NameInfo, inside: str = "") -> Class:
+    def _class(self, module: str, full_name: str, info: NameInfo) -> Class:
         known = self._classes.get(full_name)
         if known is not None:
             return known

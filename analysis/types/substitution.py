@@ -21,7 +21,7 @@ from analysis.types.kinds import (
 Mapping = dict[TypeVariable, Type]
 
 
-def substitute(kind: Type, mapping: Mapping) -> Type:  # noqa: PLR0911
+def substitute(kind: Type, mapping: Mapping) -> Type:
     """The type with its variables replaced, as far as the mapping has them."""
     if not mapping:
         return kind
