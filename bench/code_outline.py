@@ -52,7 +52,12 @@ def speed(files: list[Path]) -> Iterator[Row]:
         megabytes = sum(path.stat().st_size for path in chosen) / 1e6
         bare, outlined = (megabytes / sum(seconds[path][side] for path in chosen) for side in (0, 1))
         yield measured(
-            f"parse and outline, {name}, one core", outlined, "MB/s", "≥ 10", peer="bare tree-sitter", peer_value=bare
+            f"parse and outline, {name}, one core",
+            outlined,
+            "MB/s",
+            "≥ 0.72 ×",
+            peer="bare tree-sitter",
+            peer_value=bare,
         )
 
 
