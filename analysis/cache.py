@@ -31,6 +31,7 @@ USED_TO_THE_S = 3_600  # when something was used is kept as exactly as that: a q
 WAIT_S = 5.0  # for another process that writes
 
 Value = TypeVar("Value")
+# Without syncing, only a crash of the whole machine can damage the file, and a damaged one is made anew.
 _SCHEMA = """
     PRAGMA auto_vacuum = INCREMENTAL;
     PRAGMA journal_mode = WAL;

@@ -90,6 +90,7 @@ class _Callers:
             open_ones.append(number)
 
     def around(self, at: int) -> str:
+        """Its qualified name; empty for none."""
         number = bisect_right(self._starts, at) - 1
         while number >= 0 and self._functions[number].body.end <= at:
             number = self._around[number]
@@ -108,7 +109,8 @@ class _Resolver:
         for definition in defined:
             self._definitions.setdefault(definition.name, []).append(definition)
         self._functions = {one.qualified_name for one in syntax.functions}
-        self._by_end = {(one.name, one.place.end): one.qualified_name for one in defined}
+        self._by_end = {(one.name, one.place.end): one for one in defined}
+        self._meanings: dict[Symbol, str | None] = {}
         self._classes = {one.qualified_name for one in syntax.classes}
         self._receivers: dict[Scope, tuple[Symbol, str]] = {}
         self.imports = dict(self._imports(names))
@@ -140,9 +142,8 @@ class _Resolver:
         end = node.end_byte
         if node.type == "method_invocation" and (name := node.child_by_field_name("name")) is not None:
             end = name.end_byte
-        text = " ".join(
-            self._source[node.start_byte : min(end, node.start_byte + 4 * SHOWN)].decode(errors="replace").split()
-        )
+        begun = self._source[node.start_byte : min(end, node.start_byte + 4 * SHOWN)]
+        text = " ".join(begun.decode(errors="replace").split())
         return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
     def stars(self, modules: tuple[str, ...]) -> tuple[Imported, ...]:
@@ -186,20 +187,21 @@ class _Resolver:
 
     def _definition(self, symbol: Symbol) -> str | None:
         """The qualified name of the function or class that a symbol is."""
-        for place in symbol.definitions:
-            best: Function | Class | None = None
-            for one in self._definitions.get(symbol.name, ()):
-                end = one.body.start if isinstance(one, Function) else one.place.end
-                inside = one.place.start <= place.start < max(end, one.place.start + 1)
-                if (
-                    inside
-                    and symbol.scope.start <= one.place.start
-                    and (best is None or best.place.start < one.place.start)
-                ):
-                    best = one
-            if best is not None:
-                return best.qualified_name
-        return None
+        if symbol not in self._meanings:
+            self._meanings[symbol] = next(
+                filter(None, (self._defined(symbol, one.start) for one in symbol.definitions)), None
+            )
+        return self._meanings[symbol]
+
+    def _defined(self, symbol: Symbol, at: int) -> str | None:
+        """What is defined where a symbol stands: the innermost whose name that is."""
+        best: Function | Class | None = None
+        for one in self._definitions.get(symbol.name, ()):
+            end = one.body.start if isinstance(one, Function) else one.place.end
+            inside = symbol.scope.start <= one.place.start <= at < max(end, one.place.start + 1)
+            if inside and (best is None or best.place.start < one.place.start):
+                best = one
+        return best.qualified_name if best is not None else None
 
     def _receiver(self, symbol: Symbol) -> str:
         """The class whose method has this symbol as its first parameter; empty where none has."""
@@ -209,8 +211,10 @@ class _Resolver:
         if scope not in self._receivers:
             bound = [one for one in scope.symbols.values() if one.occurrences]
             first = min(bound, key=lambda one: one.occurrences[0].start)
-            owner = self._by_end.get((scope.name, scope.end), "").rpartition(".")[0]
-            self._receivers[scope] = first, "" if owner.endswith(">") else owner
+            method = self._by_end.get((scope.name, scope.end))
+            owner = method.qualified_name.rpartition(".")[0] if method is not None else ""
+            static = method is not None and b"@staticmethod" in self._source[method.place.start : scope.start]
+            self._receivers[scope] = first, "" if static or owner.endswith(">") else owner
         first, owner = self._receivers[scope]
         return owner if first is symbol else ""
 
@@ -219,9 +223,8 @@ class _Resolver:
         if not owner or len(path) > 1:
             return None
         if not path:  # `super()` in JavaScript and Java: the constructor
-            return next(
-                ((base, "local" if base in self._classes else "import") for base in self.bases.get(owner, ())), None
-            )
+            base = next(iter(self.bases.get(owner, ())), None)
+            return (base, "local" if base in self._classes else "import") if base is not None else None
         waiting = list(self.bases.get(owner, ())) if above else [owner]
         for _ in range(MOST_BASES):
             if not waiting:
@@ -239,9 +242,9 @@ class _Resolver:
         scope: Scope | None = self._scopes
         found = ""
         while scope is not None:
-            if scope.kind == "class":
-                found = self._by_end.get((scope.name, scope.end), found)
-            number = bisect_right(scope.children, node.start_byte, key=lambda one: one.start) - 1
+            if scope.kind == "class" and (one := self._by_end.get((scope.name, scope.end))) is not None:
+                found = one.qualified_name
+            number = bisect_right(scope.children, node.start_byte, key=lambda inside: inside.start) - 1
             inner = scope.children[number] if number >= 0 else None
             scope = inner if inner is not None and node.end_byte <= inner.end else None
         return found

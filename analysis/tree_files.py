@@ -54,7 +54,10 @@ def _tracked(root: Path) -> list[str] | None:
         done = subprocess.run(command, capture_output=True, timeout=GIT_TIMEOUT_S, env=environment, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    names = {os.fsdecode(name) for name in done.stdout.split(b"\0") if name}
+    listed = {os.fsdecode(name) for name in done.stdout.split(b"\0") if name}
+    names = [
+        name for name in listed if os.path.lexists(root / name)
+    ]  # git also lists what was deleted and is not staged
     return [f"{name}/" if (root / name).is_dir() and not (root / name).is_symlink() else name for name in names] or None
 
 

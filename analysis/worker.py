@@ -1,6 +1,6 @@
 """The process behind `analysis.workers`: does one item after the other and answers, under limits that the kernel keeps.
 
-Run as `python -m analysis.worker SOCKET`, by nobody else. Items and answers are pickles behind their length.
+`analysis.workers` alone starts it, with the number of a socket as its argument. Items and answers are pickles behind their length.
 """
 
 import os
@@ -24,6 +24,13 @@ RECYCLE_SHARE = (
 
 def main() -> None:
     """Serves until the other end closes the socket or the memory has grown."""
+    try:
+        _serve()
+    except OSError:  # the other end is gone
+        os._exit(1)
+
+
+def _serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with socket.socket(fileno=int(sys.argv[1])) as channel:
@@ -99,10 +106,3 @@ def _exactly(channel: socket.socket, count: int) -> bytes:
             return b""
         parts += part
     return bytes(parts)
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except OSError:  # the parent is gone
-        os._exit(1)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -24,6 +25,8 @@ MEMORY_BYTES = 1_000_000_000
 AHEAD = 2  # items that a worker has been given and has not answered: one in work, one to go on with at once
 WINDOW = 32  # items a worker, from the one whose answer is awaited to the newest begun
 MOST_STARTS = 3  # of workers that die before they are ready, one after the other
+LEAVING_S = 5.0  # from when a worker's end of the channel is closed until it must be gone
+START = "from analysis.worker import main; main()"
 SAID_BYTES = 2_000  # of a dead worker's stderr, that are looked at
 
 Item = TypeVar("Item")
@@ -71,7 +74,7 @@ class _Worker:
         self.channel.setblocking(False)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "analysis.worker", str(theirs.fileno())],
+                [sys.executable, "-c", START, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=self._stderr,
                 stderr=self._stderr,
@@ -89,8 +92,14 @@ class _Worker:
             del self.received[:end]
             yield answer
 
+    def last_words(self) -> tuple[int, str]:
+        """Of one that has gone: its exit code (negative: the signal), and what it said last."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(LEAVING_S)
+        return self.end()
+
     def end(self) -> tuple[int, str]:
-        """Makes sure that it is gone. Gives its exit code (negative: the signal) and what it said last."""
+        """Makes sure that it is gone."""
         self._process.kill()
         code = self._process.wait()
         self.channel.close()
@@ -217,7 +226,7 @@ class Workers(Generic[Item, Value]):
         """Its item was its end, or is tried once more; what only waited behind it goes to others."""
         self._selector.unregister(worker.channel)
         self._workers.remove(worker)
-        code, said = worker.end()
+        code, said = worker.last_words()
         if not worker.ready:
             self._failed_starts += 1
             if self._failed_starts >= MOST_STARTS:

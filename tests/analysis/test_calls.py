@@ -106,6 +106,11 @@ def test_bases_are_classes_of_the_file_or_imports():
     assert parse(PYTHON, "python").bases == {"A": (".x.Base", "d.K"), "B": ("A",)}
 
 
+def test_the_first_parameter_of_a_static_method_is_no_object_of_its_class():
+    source = "class A:\n    @staticmethod\n    def m(x): x.m()\n"
+    assert [(call.callee, call.kind) for call in parse(source, "python").calls] == [("x.m", "unknown")]
+
+
 def test_classes_that_inherit_from_each_other_end():
     source = "class A(B):\n    def m(self): self.x()\nclass B(A): pass\n"
     assert [call.kind for call in parse(source, "python").calls] == ["unknown"]
