@@ -17,9 +17,6 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import msgspec
-import structlog
-
-log = structlog.get_logger()
 
 KEY_BYTES = 16
 MAX_BYTES = 512_000_000  # on disk; the outlines of the standard library take 20 MB
@@ -171,8 +168,11 @@ class Cache(Generic[Value]):
 
     def _failed(self, error: Exception) -> None:
         """Throws a damaged file away; goes on without a cache after any other failure."""
+        import structlog  # here, for it takes a third of the time in which all of analysis is imported
+
         if not self._usable:
             return
+        log = structlog.get_logger()
         if self._database is not None:
             with suppress(sqlite3.Error):
                 self._database.close()

@@ -1,6 +1,6 @@
 """The process behind `analysis.workers`: does one item after the other and answers, under limits that the kernel keeps.
 
-`analysis.workers` alone starts it, with the number of a socket as its argument. Items and answers are pickles behind their length.
+`analysis.workers` alone starts it, with the number of a socket. Items and answers are pickles behind their length.
 """
 
 import os
@@ -17,9 +17,7 @@ from hone.errors import HoneError
 
 LENGTH_BYTES = 8
 WAITING_FACTOR = 10  # an item that only waits is cut off after this many times its CPU seconds
-RECYCLE_SHARE = (
-    0.5  # of the memory limit, that a worker may have kept of earlier items before it makes room for another
-)
+RECYCLE_SHARE = 0.5  # of the memory limit: a worker that keeps so much of earlier items makes room for another
 
 
 def main() -> None:
