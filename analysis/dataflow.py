@@ -25,7 +25,7 @@ class Places:
         self.names = names.occurrences
         self.starts = [one.start for one in names.occurrences]
         self.root = names.root
-        self.scopes = {scope.start: scope for scope in names.root.walk() if scope.kind == "function"}
+        self.scopes = {scope.start: scope for scope in names.root.walk() if scope.kind in ("function", "lambda")}
 
     def at(self, start: int) -> Occurrence:
         """The name that begins there."""
@@ -46,8 +46,8 @@ class DataFlow:
         self.graph = graph
         self._places = places
         inline, loose, later = _parts(places.scope_of(graph), places.source)
-        followed = [one for one in inline if one.kind not in _LOOSE]
-        self.variables = [symbol for one in followed for symbol in one.symbols.values()]
+        followed = set(inline).difference(loose)
+        self.variables = [symbol for one in inline if one in followed for symbol in one.symbols.values()]
         numbers: dict[Symbol | None, int] = {symbol: number for number, symbol in enumerate(self.variables)}
         self._ways = ways = Ways(graph)
         self._reader = reader = Reader(places.names, places.starts, numbers, set(inline))
@@ -129,18 +129,18 @@ class DataFlow:
             starts.update(start for start, variable in effects.exposed if unsets[block] >> variable & 1)
         found = [self._places.at(start) for start in sorted(starts)]
         later = self._later_definitions
-        return [one for one in found if _in_function(one) and one.symbol not in later]
+        return [one for one in found if _is_local(one) and one.symbol not in later]
 
     # How it is computed
 
     @cached_property
     def _held(self) -> list[int]:
         """Definitions that may hold where each block begins."""
-        return self._holding(range(len(self.variables)))
+        variables = range(len(self.variables))
+        return self._holding(variables, self._keeping(variables))
 
-    def _holding(self, variables: Container[int]) -> list[int]:
-        """The same of some variables alone."""
-        kept = self._keeping(variables)
+    def _holding(self, variables: Container[int], kept: dict[int, int]) -> list[int]:
+        """The same of some variables alone. `kept` is what `_keeping` says of them."""
         normal: list[Transfer] = []
         caught: list[Transfer] = []
         for one in self._effects:
@@ -189,7 +189,7 @@ class DataFlow:
         if not variables:
             return
         kept = self._keeping(variables)
-        for holding, effects in zip(self._holding(variables), self._effects, strict=True):
+        for holding, effects in zip(self._holding(variables, kept), self._effects, strict=True):
             for start, variable in effects.exposed:
                 if reaching := holding & ~kept.get(variable, -1):
                     self._reader.reach(start, numbers_of(reaching))
@@ -205,7 +205,7 @@ class DataFlow:
             using = [one for one in later if _uses(one)]
             if using:
                 self._read_later.add(number)
-                self._join([*own, *defining], using)
+                self._join([*(one for one in own if self._reader.knows(one)), *defining], using)
             if defining:
                 self._later_definitions.add(symbol)
                 self._join(defining, own)
@@ -231,7 +231,7 @@ def _parts(scope: Scope | None, source: bytes) -> tuple[list[Scope], list[Scope]
     while waiting:
         one = waiting.pop()
         inline.append(one)
-        if one.kind in _LOOSE:
+        if one.kind in _LOOSE and one is not scope:
             loose.append(one)
         for inner in one.children:
             generates = inner.kind == "comprehension" and source[inner.start : inner.start + 1] == b"("
@@ -251,10 +251,10 @@ def _uses(name: Occurrence) -> bool:
     return name.role in ("load", "update", "delete")
 
 
-def _in_function(name: Occurrence) -> bool:
-    return name.symbol is not None and name.symbol.scope.kind == "function"
+def _is_local(name: Occurrence) -> bool:
+    return name.symbol is not None and name.symbol.scope.kind in ("function", "lambda", "block")
 
 
 def _is_variable(name: Occurrence) -> bool:
     symbol = name.symbol
-    return symbol is not None and symbol.kind == "variable" and _in_function(name) and not name.name.startswith("_")
+    return symbol is not None and symbol.kind == "variable" and _is_local(name) and not name.name.startswith("_")

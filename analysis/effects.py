@@ -118,6 +118,10 @@ class Reader:
             self.definitions.append(name)
         return number
 
+    def knows(self, name: Occurrence) -> bool:
+        """Whether a definition was met: what cannot be reached is not read."""
+        return name.start in self._known
+
     def reach(self, start: int, definitions: Iterable[int]) -> None:
         """Notes what reaches a use."""
         known = self.reached.get(start)

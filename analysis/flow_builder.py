@@ -106,14 +106,19 @@ class Builder:
         here = self.here or self.open()
         here.steps.append(Step(kind, start, end, spans, raises))
         if raises and not self._exposed:
-            self.expose()
+            self._expose()
 
-    def expose(self) -> None:
-        """An exception may come here."""
+    def _expose(self) -> None:
         here = self.open()
         if not self._exposed:
             self._exposed = True
             self.edge(here, self.catcher(), "exception")
+
+    def interrupt(self, block: Block) -> None:
+        """An exception may come in a block, if none may come to the same place from what is around it already."""
+        target = self.catcher()
+        if target.index == PLACED_LATER:
+            self.edge(block, target, "exception")
 
     def branch(self, true: Block, false: Block, condition: str, constant: bool | None = None) -> None:
         """Leaves `here` for one of two, or where the condition is known for the one that it means."""
@@ -168,7 +173,7 @@ class Builder:
 
     def throw(self) -> None:
         """An exception leaves this place for sure."""
-        self.expose()
+        self._expose()
         self.here = None
 
     def jump(self, kind: str, label: str = "") -> bool:

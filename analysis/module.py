@@ -70,12 +70,18 @@ class Module:
         for a language that has none here."""
         if self._adapter.flows is None:
             raise AnalysisError(self._without_flow())
-        graphs = tuple(self._adapter.flows(self._tree.root_node, self.source))
-        if any(graph.name == ANONYMOUS for graph in graphs):
-            self._give_names(graphs)
-        return graphs
+        found = list(self._adapter.flows(self._tree.root_node, self.source))
+        if any(graph.name == ANONYMOUS for graph in found):
+            self._give_names(found)
+        if self._tree.root_node.has_error:  # functions may stand where nobody looks for statements
+            known = {graph.start for graph in found[1:]}
+            further = [self.cfg(function) for function in self.syntax.functions]
+            found[1:] = sorted(
+                [*found[1:], *(graph for graph in further if graph.start not in known)], key=lambda graph: graph.start
+            )
+        return tuple(found)
 
-    def _give_names(self, graphs: tuple[Graph, ...]) -> None:
+    def _give_names(self, graphs: list[Graph]) -> None:
         """A function's node ends with its body, and is the nearest that begins before it."""
         ends: dict[int, list[Graph]] = {}
         for graph in graphs[1:]:

@@ -13,7 +13,7 @@ from analysis.languages.python_walk import Walk
 
 def with_(walk: Walk, node: Node) -> Work:
     build = walk.build
-    opened: list[tuple[Around, Block, Step]] = []
+    opened: list[tuple[Around, Block, Step]] = []  # with the block in which each is entered
     for item in _items(node):
         value = item.child_by_field_id(nodes.F_VALUE) or item
         alias = value.child_by_field_id(nodes.F_ALIAS) if value.kind_id in nodes.AS_PATTERN else None
@@ -22,31 +22,31 @@ def with_(walk: Walk, node: Node) -> Work:
         walk.expressions.finish(item)
         dispatch = build.block()
         leaving = Step("with_exit", item.start_byte, item.end_byte, ())
-        opened.append((build.enter_closing(leaving, dispatch), dispatch, leaving))
-        build.fresh()
-        build.expose()
+        around = build.enter_closing(leaving, dispatch)
+        opened.append((around, build.fresh(), leaving))
         if alias is not None:
             yield walk.expressions.evaluate(alias)
             walk.expressions.flush(alias.type)
     yield walk.body(node.child_by_field_id(nodes.F_BODY))
-    for around, dispatch, leaving in reversed(opened):
-        _end_with(walk, around, dispatch, leaving)
+    for around, entry, leaving in reversed(opened):
+        _end_with(walk, around, entry, leaving)
 
 
-def _end_with(walk: Walk, around: Around, dispatch: Block, leaving: Step) -> None:
+def _end_with(walk: Walk, around: Around, entry: Block, leaving: Step) -> None:
     """Closes on the normal way, and on an exception, which this may swallow."""
-    build = walk.build
+    build, dispatch = walk.build, around.catches
+    assert dispatch is not None
     behind = build.block()
+    build.interrupt(entry)
     if build.here is not None:
         build.here.steps.append(leaving)
         build.go(behind)
     build.leave(around)
     build.start(dispatch)
-    if (here := build.here) is not None:
-        here.note = "with, on exception"
-        build.step(leaving.kind, leaving.start, leaving.end, ())
-        build.edge(here, behind, "suppress")
-        build.throw()
+    dispatch.note = "with, on exception"
+    build.step(leaving.kind, leaving.start, leaving.end, ())
+    build.edge(dispatch, behind, "suppress")
+    build.throw()
     build.start(behind)
 
 
@@ -68,9 +68,9 @@ def try_(walk: Walk, node: Node) -> Work:
     last = next((part for part in parts if part.kind_id in nodes.FINALLY_CLAUSE), None)
     finishing = build.enter_finally() if last is not None else None
     around = build.enter_handlers(dispatch) if handlers else None
-    build.fresh()
-    build.expose()  # whatever is done: an interrupt may come anywhere
+    entry = build.fresh()
     yield walk.body(node.child_by_field_id(nodes.F_BODY))
+    build.interrupt(entry)  # whatever is done: an interrupt may come anywhere
     if around is not None:
         build.leave(around)
     for part in parts:

@@ -34,7 +34,7 @@ def flows(root: Node, source: bytes) -> Iterator[Graph]:
         node, name = pending.pop()
         walk = _walked(file, node, name)
         yield walk.build.done()
-        pending += [*walk.inner.values()][::-1]
+        pending += [walk.inner[place] for place in sorted(walk.inner, reverse=True)]
 
 
 def _walked(file: File, node: Node, name: str) -> Walk:

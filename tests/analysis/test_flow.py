@@ -208,6 +208,14 @@ def test_of_broken_code_what_is_whole_is_followed():
             assert len(module.cfg("f").blocks) == 5
 
 
+def test_every_function_that_syntax_finds_has_a_graph_in_broken_code_too():
+    whole = "class A:\n def f(self, a):\n  def h(b): return b\n  return (g(a), [h])\n"
+    module = parse(whole + " dg(f):\n  if a: return 1\n", "python")
+    assert module.errors
+    assert [graph.name for graph in module.flows] == ["", "A.f", "A.f.<locals>.h"]
+    assert [len(flow.definitions) for flow in module.dataflows[1:]] == [3, 1]
+
+
 def test_reaching_definitions_and_live_variables_of_a_block():
     module = parse("def f(a, b):\n x = 1\n if a:\n  x = 2\n else:\n  y = b\n return x\n", "python")
     flow = module.dataflow("f")
