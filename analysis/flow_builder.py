@@ -52,6 +52,7 @@ class Builder:
         self.here: Block | None = None
         self.copying = 0  # how many `finally` bodies the builder is in
         self._exposed = False  # whether `here` has its exceptional edge
+        self._exposing: set[Block] = set()  # blocks that have theirs
         self._ways: list[tuple[Block, Block, str, str]] = []
         self.exit, self.raised = Block(PLACED_LATER), Block(PLACED_LATER)
         self.start(Block(AWAITED))
@@ -112,13 +113,14 @@ class Builder:
         here = self.open()
         if not self._exposed:
             self._exposed = True
+            self._exposing.add(here)
             self.edge(here, self.catcher(), "exception")
 
-    def interrupt(self, block: Block) -> None:
-        """An exception may come in a block, if none may come to the same place from what is around it already."""
-        target = self.catcher()
-        if target.index == PLACED_LATER:
-            self.edge(block, target, "exception")
+    def interrupt(self, entry: Block) -> None:
+        """An exception may come in the block in which what is around was entered, whatever its steps are."""
+        if entry in self._exposing or (not entry.steps and self.catcher().index != PLACED_LATER):
+            return  # it has its edge; or nothing is done in it, and what follows has one
+        self.edge(entry, self.catcher(), "exception")
 
     def branch(self, true: Block, false: Block, condition: str, constant: bool | None = None) -> None:
         """Leaves `here` for one of two, or where the condition is known for the one that it means."""

@@ -80,6 +80,7 @@ UNREACHED = {
     "def f():\n with a: return\n b\n": set(),
     "def f():\n for x in y: return\n else: return\n a\n": {"a"},
     "def f():\n try: pass\n except: a\n": set(),
+    "def f():\n try: assert 1, b\n except: a\n": set(),
 }
 
 DEEP = {
