@@ -145,8 +145,11 @@ class Expressions:
                 yield self.evaluate(part)
 
     def _skips(self, node: Node) -> bool:
-        right = node.child_by_field_name("right")
-        return right is not None and self._matters(right)
+        """Whether the right side does something, or may need what the left has stored."""
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        if right is not None and self._matters(right):
+            return True
+        return left is not None and self._matters(left) and self._special_in(left.start_byte, left.end_byte)
 
     def _assignment(self, node: Node) -> Work:
         """Values first, then what they are given to. `a ||= b` may do nothing."""

@@ -248,13 +248,8 @@ class Flow:
         build = self.build
         behind = build.block()
         self.expressions.flush(node.type, raises=True, head=node)
-        here = build.open()
         bodies = [build.block() for _ in cases]
-        for case, body in zip(cases, bodies, strict=True):
-            build.edge(here, body, "case", case.condition)
-        if not exhaustive and not any(case.default for case in cases):
-            build.edge(here, behind, "false")
-        build.here = None
+        self._choose(cases, bodies, behind, exhaustive=exhaustive)
         labels = (label,) if label else self.taken()
         around = build.enter_loop(behind, None, labels)
         outer = self.following
@@ -265,10 +260,14 @@ class Flow:
             for part in case.bound:
                 yield self.expressions.statement(part)
             if case.guard is not None:
-                inside = build.block()
-                yield self.expressions.condition(
-                    case.guard, inside, bodies[place + 1] if place + 1 < len(bodies) else behind
-                )
+                inside, otherwise = build.block(), build.block()
+                yield self.expressions.condition(case.guard, inside, otherwise)
+                build.start(otherwise)
+                if build.here is not None:
+                    left = [one for one, other in enumerate(cases) if one > place or other.default]
+                    self._choose(
+                        [cases[one] for one in left], [bodies[one] for one in left], behind, exhaustive=exhaustive
+                    )
                 build.start(inside)
             self.following = bodies[place + 1] if place + 1 < len(bodies) else None
             yield self.suite(case.statements)
@@ -278,6 +277,16 @@ class Flow:
         build.go(behind)
         build.leave(around)
         build.start(behind)
+
+    def _choose(self, cases: list["Case"], bodies: list[Block], behind: Block, *, exhaustive: bool) -> None:
+        """Leaves for any of these cases, or for what is behind them."""
+        build = self.build
+        here = build.open()
+        for case, body in zip(cases, bodies, strict=True):
+            build.edge(here, body, "case", case.condition)
+        if not exhaustive and not any(case.default for case in cases):
+            build.edge(here, behind, "false")
+        build.here = None
 
     def attempt(self, body: Callable[[], Work], handlers: list["Handler"], last: Node | None) -> Work:
         """`try`: its handlers in order, and what is done at the end on every way out."""

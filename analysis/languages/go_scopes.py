@@ -53,13 +53,12 @@ def _import(binder: Binder, node: Node, scope: Scope) -> None:
 
 
 def _variables(binder: Binder, node: Node, scope: Scope) -> None:
-    """`var` and `const`: known behind what is written."""
+    """`var` and `const`: known behind what is written, with a value in any case."""
     value = field(node, "value")
-    role = "declare" if value is None and node.type == "var_spec" else "store"
     binder.walk((field(node, "type"), scope), (value, scope))
     for name in node.children_by_field_name("name"):
         if name.is_named:
-            _declare(binder, name, "variable", scope, role, since=node.end_byte)
+            _declare(binder, name, "variable", scope, since=node.end_byte)
 
 
 def _type(binder: Binder, node: Node, scope: Scope) -> None:

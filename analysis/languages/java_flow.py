@@ -73,15 +73,15 @@ def _switch(flow: Flow, node: Node, *, exhaustive: bool) -> Work:
         labels = [part for part in parts_of(clause) if part.type == "switch_label"]
         statements = [part for part in parts_of(clause) if part.type != "switch_label"]
         falls = falls or clause.type == "switch_block_statement_group"
-        texts = [flow.expressions.text(label) for label in labels]
+        texts = [flow.expressions.text(label).removeprefix("case").strip() for label in labels]
         values = [part for label in labels for part in parts_of(label)]
         patterns = [part for part in values if part.type == "pattern"]
         guard = next((part for part in values if part.type == "guard"), None)
         cases.append(
             Case(
-                ", ".join(text.removeprefix("case").strip() for text in texts),
+                ", ".join(texts),
                 statements,
-                default=any("default" in text[-8:] for text in texts),
+                default=any(text.split(",")[-1].strip() == "default" for text in texts),
                 bound=tuple(patterns),
                 guard=guard.named_child(0) if guard is not None else None,
             )
