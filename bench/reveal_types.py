@@ -26,7 +26,8 @@ from tree_sitter import Parser
 from analysis.languages.python import PYTHON
 from analysis.languages.python_scopes import names_of
 from analysis.types.inference import Inference
-from analysis.types.kinds import NONE, UNKNOWN, Special, Type, Union, show
+from analysis.types.kinds import NONE, UNKNOWN, Special, Type, Union
+from analysis.types.printing import show
 from bench.type_agreement import agree, read_type
 
 NOTE = re.compile(r"^(\S+?):(\d+):(\d+): note: Revealed type is \"(.*)\"$")
@@ -330,9 +331,8 @@ def main() -> None:
         found = compare(files, given.each, Path(folder))
     counts = Counter(one.verdict for one in found)
     for one in [one for one in found if one.verdict == given.show][: given.most]:
-        print(
-            f"{one.sample.path}:{one.sample.line}: `{one.sample.text[:70]}`\n    ours {show(one.ours)}\n    mypy {one.theirs}"
-        )
+        print(f"{one.sample.path}:{one.sample.line}: `{one.sample.text[:70]}`")
+        print(f"    ours {show(one.ours)}\n    mypy {one.theirs}")
     known = counts["agree"] + counts["contradict"] + counts["only mypy"]
     print(f"{len(files)} files, {len(found)} expressions, {dict(counts)}")
     print(f"mypy knows {known}, of these ours says something of {1 - counts['only mypy'] / max(known, 1):.1%}")

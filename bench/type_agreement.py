@@ -12,10 +12,31 @@ import re
 
 from analysis.types.kinds import (
     AGAIN,
-    ANY, NEVER, NO_LIMIT, NONE, OBJECT, OWN, UNKNOWN, Callable, ClassObject, Instance, Literal, ModuleObject, Overloaded,
-    Special, Tuple, Type, TypeVariable, Union, element_of, instance, join, members_of,
+    ANY,
+    NEVER,
+    NO_LIMIT,
+    NONE,
+    OBJECT,
+    OWN,
+    UNKNOWN,
+    Callable,
+    ClassObject,
+    Instance,
+    Literal,
+    ModuleObject,
+    Overloaded,
+    Special,
+    Tuple,
+    Type,
+    TypeVariable,
+    Union,
+    element_of,
+    instance,
+    join,
+    members_of,
+    variables_of,
 )  # fmt: skip
-from analysis.types.solving import Solver, variables_of
+from analysis.types.solving import Solver
 from analysis.types.substitution import closed
 
 TOKEN = re.compile(
@@ -114,9 +135,7 @@ class Reader:
                 found.append(STARRED)
             else:
                 found.append(self.union())
-            if self.peek() == ",":
-                self.next()
-            elif self.peek() != "]":
+            if self.peek() == "," or self.peek() != "]":
                 self.next()
         self.next()
         return found
@@ -128,7 +147,7 @@ class Reader:
         while self.peek() not in ("]", ""):
             kind, text = self.next()
             if kind == "literal":
-                found.append(Literal("builtins.bytes" if text.startswith("b") else "builtins.str", repr(eval(text))))  # noqa: S307
+                found.append(Literal("builtins.bytes" if text.startswith("b") else "builtins.str", repr(eval(text))))
             elif kind == "number":
                 found.append(Literal("builtins.int", text))
             elif text in ("True", "False"):

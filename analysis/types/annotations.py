@@ -5,7 +5,6 @@ not understood is unknown.
 """
 
 import ast
-import warnings
 from collections.abc import Callable as Function
 
 from analysis.types.declared import Alias, Class, Form, Meaning, Value
@@ -28,10 +27,12 @@ from analysis.types.kinds import (
     Tuple,
     Type,
     TypeVariable,
+    is_unknown,
     join,
     walk,
 )  # fmt: skip
 from analysis.types.substitution import substitute
+from analysis.types.written import parsed
 
 FORMS = frozenset(
     [
@@ -59,7 +60,7 @@ class Annotations:
 
     def text(self, written: str) -> Type:
         """A type as source text."""
-        node = expression(written)
+        node = parsed(written)
         return self.type(node) if node is not None else UNKNOWN
 
     def type(self, node: ast.expr | None) -> Type:
@@ -211,7 +212,7 @@ class Annotations:
     def guard(self, node: ast.expr | None) -> tuple[Type | None, bool]:
         """What a true answer of a function says of its argument (TypeGuard, TypeIs), and whether a false one does."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            node = expression(node.value)
+            node = parsed(node.value)
         if isinstance(node, ast.Subscript):
             meaning = self.named(node.value)
             if isinstance(meaning, Form) and meaning.name in ("TypeGuard", "TypeIs"):
@@ -227,14 +228,15 @@ class Annotations:
         for place, one in enumerate(plain):
             only = place < len(listed.posonlyargs) or (one.arg.startswith("__") and not one.arg.endswith("__"))
             kind = "positional" if only else "positional or keyword"
-            parameters.append(Parameter(one.arg, self._parameter(one), kind, place >= required))
+            default = listed.defaults[place - required] if place >= required else None
+            parameters.append(Parameter(one.arg, self._parameter(one, default), kind, place >= required))
         rest = None
         if listed.vararg is not None:
             rest = self._spec(listed.vararg)
             if rest is None:
                 parameters.append(Parameter(listed.vararg.arg, self._parameter(listed.vararg), "*"))
         for one, default in zip(listed.kwonlyargs, listed.kw_defaults, strict=True):
-            parameters.append(Parameter(one.arg, self._parameter(one), "keyword", default is not None))
+            parameters.append(Parameter(one.arg, self._parameter(one, default), "keyword", default is not None))
         if listed.kwarg is not None and rest is None:
             parameters.append(Parameter(listed.kwarg.arg, self._parameter(listed.kwarg), "**"))
         returns = self.type(node.returns)
@@ -243,8 +245,11 @@ class Annotations:
         guard, exact = self.guard(node.returns)
         return Callable(tuple(parameters), returns, node.name, rest, guard, exact)
 
-    def _parameter(self, one: ast.arg) -> Type:
-        return self.type(one.annotation) if one.annotation is not None else UNKNOWN
+    def _parameter(self, one: ast.arg, default: ast.expr | None = None) -> Type:
+        kind = self.type(one.annotation) if one.annotation is not None else UNKNOWN
+        if default is not None and is_none(default) and not is_unknown(kind):
+            return join([kind, NONE], NO_LIMIT)  # whatever it says
+        return kind
 
     def _spec(self, one: ast.arg) -> TypeVariable | None:
         """The ParamSpec of `*args: P.args`."""
@@ -323,15 +328,6 @@ def is_type_like(node: ast.expr) -> bool:
 def is_none(node: ast.expr) -> bool:
     """Whether it is the constant None."""
     return isinstance(node, ast.Constant) and node.value is None
-
-
-def expression(written: str) -> ast.expr | None:
-    """Source text of an expression as a tree; None where it is none."""
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            return ast.parse(f"({written.strip()})", mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def value_of(meaning: Meaning) -> Type:

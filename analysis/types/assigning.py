@@ -136,9 +136,9 @@ def declared_attribute(on: "Expressions", around: Type, name: str, kind: Type) -
         return None
     lineage, _ = on.solver.lineages.of(around)
     if around.name.startswith("@"):
-        owner = on.source.defining(around, name, lineage)
+        owner = on.source.own.defining(around, name, lineage)
         if owner is not None:
-            body = on.source.bodies[owner]
+            body = on.source.own.bodies[owner]
             symbol = body.symbols.get(name)
             declared = on.state.declared.get(symbol) if symbol is not None else None
             if declared is not None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from analysis.types.statements import Statements
 
 MOST_PASSES = 3  # over a loop's body, before what still changes is unknown
+DEEPEST_FINALLY = 4  # `finally` in `finally` that are gone over for each way that leads there
 DEEPEST_LOOP = 3  # loops in loops that are gone over again
 
 
@@ -129,8 +130,12 @@ def try_statement(walk: "Statements", node: Node, environment: Environment) -> E
     if last is None:
         return try_except(walk, node, environment)
     end, caught = guarded(walk, environment, lambda: try_except(walk, node, dict(environment)))
+    if walk.ended >= DEEPEST_FINALLY:  # each goes over what is in it twice
+        return walk.clause(last, merge(dict(caught), end) or caught)
+    walk.ended += 1
     after = walk.clause(last, dict(end)) if end is not None else None
     walk.clause(last, merge(dict(caught), end) or caught)  # what is noted is what holds on every way
+    walk.ended -= 1
     return after
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from tree_sitter import Node
 
+from analysis.types.arguments import Argument
 from analysis.types.kinds import (
     NONE,
     UNKNOWN,
@@ -22,7 +23,6 @@ from analysis.types.kinds import (
     widen,
 )  # fmt: skip
 from analysis.types.lineage import mapping_of
-from analysis.types.solving import Argument
 from analysis.types.state import Environment
 from analysis.types.substitution import substitute
 
@@ -43,7 +43,8 @@ def subscript(on: "Expressions", node: Node, environment: Environment) -> Type:
     )
     if isinstance(around, ClassObject) and isinstance(around.of, Instance):
         found = on.solver.member(around.of, "__class_getitem__")
-        if found is not None or (cls := on.source.find(around.of.name)) is not None and cls.parameters:
+        cls = on.source.find(around.of.name)
+        if found is not None or (cls is not None and cls.parameters):
             occurrence = on.state.at.get(node.start_byte)
             scope = occurrence.scope if occurrence is not None else on.state.names.root
             kind = on.source.reader(scope).text(on.state.text(node))
@@ -111,7 +112,7 @@ def special(on: "Expressions", name: str, callee: Type, nodes: list[Node], envir
         return join([class_of(one) for one in members_of(kind)]) if not is_unknown(kind) else instance("type")
     if isinstance(callee, Callable) and callee.name == "namedtuple" and nodes:
         arguments_of(on, nodes, environment)
-        return on.source.named_tuple(nodes)
+        return on.source.own.named_tuple(nodes)
     if name == "super" and on.classes and isinstance(callee, ClassObject):
         arguments_of(on, nodes, environment)
         return Instance("builtins.super")
@@ -150,8 +151,6 @@ def arguments_of(on: "Expressions", nodes: list[Node], environment: Environment)
                 found.append(Argument(UNKNOWN, "**"))
             case "comment":
                 pass
-            case "lambda":
-                found.append(Argument(on.type(child, environment)))
             case _:
                 found.append(Argument(on.type(child, environment)))
     return found

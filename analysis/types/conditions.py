@@ -180,14 +180,12 @@ def by_call(on: "Expressions", node: Node, environment: Environment) -> Ways | N
     if builtin and name == "isinstance" and len(nodes) == 2:
         targets = targets_of(on, nodes[1])
         if targets is None:
-            return known(environment, key, UNKNOWN), dict(environment)
+            return environment, dict(environment)
         yes = to_class(kind, targets, on.solver)
         return known(environment, key, yes), known(environment, key, away(kind, targets, on.solver))
-    if builtin and name in ("issubclass", "callable", "hasattr"):
-        if name == "callable" and not is_unknown(kind):
-            may = [one for one in members_of(kind) if not isinstance(one, Instance) or one.name == "builtins.object"]
-            return known(environment, key, join(may) if may else UNKNOWN), dict(environment)
-        return known(environment, key, kind if name == "callable" else UNKNOWN), dict(environment)
+    if builtin and name == "callable" and isinstance(kind, Union):
+        may = [one for one in kind.members if not isinstance(one, Instance) or one.name == "builtins.object"]
+        return known(environment, key, join(may) if may else UNKNOWN), dict(environment)
     callee = on.noted(function)
     if isinstance(callee, Callable) and callee.guard is not None:
         other = away(kind, [callee.guard], on.solver) if callee.exact else kind

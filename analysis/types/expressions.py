@@ -9,7 +9,7 @@ from tree_sitter import Node
 
 from analysis.types import calls, literals, operations
 from analysis.types.annotations import value_of
-from analysis.types.kinds import AGAIN, NEVER, UNKNOWN, ClassObject, Instance, Type, widen
+from analysis.types.kinds import AGAIN, NEVER, OWN, UNKNOWN, ClassObject, Instance, Type, widen
 from analysis.types.solving import Solver
 from analysis.types.source import Source
 from analysis.types.state import Environment, Key, State
@@ -82,7 +82,16 @@ class Expressions:
         name = name if len(name) <= LONGEST_NAME and "\n" not in name else "…"
         if noted is not None and isinstance(noted.type, ClassObject):
             return f"constructor {name}"
-        return f"call {name}"
+        return f"call {name}" if self._is_own(function) else f"typeshed {name}"
+
+    def _is_own(self, function: Node) -> bool:
+        """Whether what is called is the file's own, as far as that can be told from what it is called on."""
+        if function.type == "identifier":
+            symbol = self.state.symbol(function)
+            return symbol is not None and symbol.kind != "import"
+        around = self.noted(function.named_children[0]) if function.type == "attribute" else UNKNOWN
+        around = around.of if isinstance(around, ClassObject) else around
+        return isinstance(around, Instance) and around.name.startswith(OWN)
 
     # Names and attributes
 

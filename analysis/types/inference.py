@@ -1,11 +1,13 @@
-"""Infers the types of one file: walks the module, then its functions, and again where what is known of variables,
-attributes or returned values of others has changed, a few times at most."""
+"""Infers the types of one file: walks the module and then its functions, and all again until what variables hold,
+what attributes hold and what functions return no longer changes. What never settles is unknown."""
+
+from collections.abc import Mapping
+from typing import TypeVar
 
 from tree_sitter import Node, Tree
 
 from analysis.scopes import Names, Scope, Symbol
-from analysis.syntax import Function as FunctionPart
-from analysis.syntax import Place, Syntax
+from analysis.syntax import Syntax
 from analysis.types.expressions import Expressions
 from analysis.types.kinds import (
     ANY,
@@ -20,23 +22,24 @@ from analysis.types.kinds import (
     instance,
     is_unknown,
     join,
-    show,
 )  # fmt: skip
-from analysis.types.source import Source, is_async, parameter_types, yields
+from analysis.types.report import view
+from analysis.types.source import Source
 from analysis.types.state import Environment, SpentError, State, joined
 from analysis.types.statements import Statements
-from analysis.types.view import Typed, TypedName, TypedReturn, Types
+from analysis.types.view import Typed, Types
+from analysis.types.written import is_async, yields
 
+K = TypeVar("K")
 MOST_ROUNDS = 10
 SETTLED = 4  # rounds after which what still changes is unknown
-NOTHING = Typed(UNKNOWN, "")
 
 
 def types_of(tree: Tree, source: bytes, names: Names, syntax: Syntax) -> Types:
     """The types of a Python file."""
     inference = Inference(tree.root_node, source, names)
     inference.run()
-    return inference.view(syntax)
+    return view(inference, syntax)
 
 
 class Inference:
@@ -48,9 +51,7 @@ class Inference:
         self.source = Source(self.state, root)
         self.expressions = Expressions(self.state, self.source)
         self.statements = Statements(self.state, self.source, self.expressions)
-        self.nodes: dict[int, Node] = {}  # functions, by where they start
         self.origins: dict[int, str] = {}  # of what they return
-        self.asked: dict[int, set[object]] = {}  # what each depends on
 
     def run(self) -> None:
         """Walks everything until nothing changes. What never settles is unknown."""
@@ -71,6 +72,7 @@ class Inference:
         state, statements = self.state, self.statements
         before = (dict(state.variables), dict(state.attributes), dict(state.returns))
         state.given, state.attributes_given, state.last, statements.waiting = {}, {}, {}, []
+        statements.overloads = {}
         statements.block(self.root, {})
         state.commit([one for one in state.names.root.symbols.values() if self._only_here(one)])
         place = 0
@@ -79,8 +81,13 @@ class Inference:
             place += 1
         state.commit(list(state.given))
         state.attributes = {key: state.settled(key, kinds) for key, kinds in state.attributes_given.items()}
-        state.attributes.update(self.source.annotated)
-        return _differences(before, (state.variables, state.attributes, state.returns))
+        state.attributes.update(self.source.own.annotated)
+        variables, attributes, returns = before
+        return (
+            _changed(variables, state.variables)
+            | _changed(attributes, state.attributes)
+            | _changed(returns, state.returns)
+        )
 
     def _only_here(self, symbol: Symbol) -> bool:
         """Whether a module's variable is given values by the module's own statements alone."""
@@ -88,7 +95,6 @@ class Inference:
 
     def _function(self, node: Node, scope: Scope) -> None:
         state, statements = self.state, self.statements
-        self.nodes[node.start_byte] = node
         own = self.source.scopes.get(node.start_byte)
         body = node.child_by_field_name("body")
         if own is None or body is None:
@@ -112,8 +118,7 @@ class Inference:
         at: Scope | None = scope
         while at is not None:
             if at.kind == "class":
-                found = next((name for name, body in self.source.bodies.items() if body is at), None)
-                owner = self.source.find(found) if found is not None else None
+                owner = self.source.own.of_body(at)
                 return owner.instance() if owner is not None else None
             at = at.parent
         return None
@@ -123,7 +128,7 @@ class Inference:
         environment: Environment = {}
         listed = node.child_by_field_name("parameters")
         signature = self.source.signature(node, scope)
-        known = parameter_types(signature)
+        known = {one.name: one for one in signature.parameters or ()}
         first = True
         for child in listed.named_children if listed is not None else []:
             name = _parameter_name(child)
@@ -161,11 +166,9 @@ class Inference:
             return ClassObject(owner)
         return owner
 
-    def _returns(
-        self, node: Node, body: Node, ends: bool, returned: list[tuple[Type, str]], yielded: list[Type]
-    ) -> None:
+    def _returns(self, node: Node, body: Node, ends: bool, returned: list[Type], yielded: list[Type]) -> None:
         key = node.start_byte
-        kinds = [kind for kind, _ in returned if kind is not UNKNOWN or not self.state.first]
+        kinds = [kind for kind in returned if kind is not UNKNOWN or not self.state.first]
         if ends:
             kinds.append(NONE)
         kind = join(kinds)
@@ -191,67 +194,9 @@ class Inference:
         if around is None or around.type not in ("class_definition", "decorated_definition"):
             return False
         return all(
-            child.type in ("pass_statement", "comment", "raise_statement")
-            or (child.type == "expression_statement" and child.named_children[0].type in ("string", "ellipsis"))
+            child.type in ("pass_statement", "comment", "raise_statement", "string", "concatenated_string", "ellipsis")
             for child in body.named_children
         )
-
-    # What it says
-
-    def view(self, syntax: Syntax) -> Types:
-        """The types as they are handed out."""
-        return Types(self._names(), self._typed_returns(syntax), self.state.expressions)
-
-    def _names(self) -> tuple[TypedName, ...]:
-        found: list[TypedName] = []
-        lines = _Lines(self.state.source)
-        for one in self.state.names.occurrences:
-            if one.role in ("load", "delete") or one.symbol is None:
-                continue
-            bound = self.state.bindings.get(one.start)
-            if bound is None and one.role == "declare":
-                continue
-            typed = bound or NOTHING
-            line = lines.of(one.start)
-            place = Place(one.start, one.end, line, line)
-            found.append(TypedName(one.name, _scope_name(one.symbol.scope), place, show(typed.type), typed.source))
-        return tuple(found)
-
-    def _typed_returns(self, syntax: Syntax) -> tuple[TypedReturn, ...]:
-        return tuple(self._typed_return(one) for one in syntax.functions)
-
-    def _typed_return(self, part: FunctionPart) -> TypedReturn:
-        body = self.root.descendant_for_byte_range(part.body.start, part.body.end)
-        while body is not None and body.type != "function_definition":
-            body = body.parent
-        if body is None:
-            return TypedReturn(part.qualified_name, part.place, show(UNKNOWN), "")
-        name = body.child_by_field_name("name")
-        found = self.state.at.get(name.start_byte) if name is not None else None
-        scope = found.scope if found is not None else self.state.names.root
-        if body.child_by_field_name("return_type") is not None:
-            kind, origin = self.source.signature(body, scope).returns, "annotation"
-        else:
-            kind, origin = self.source.function(body, scope).returns, self.origins.get(body.start_byte, "")
-        inner = kind.arguments[-1] if isinstance(kind, Instance) and kind.name == "types.CoroutineType" else kind
-        return TypedReturn(part.qualified_name, part.place, show(kind), origin if inner is not UNKNOWN else "")
-
-
-class _Lines:
-    """Lines of bytes."""
-
-    def __init__(self, source: bytes) -> None:
-        self._source = source
-        self._at = 0
-        self._line = 1
-
-    def of(self, place: int) -> int:
-        """The line of a place; places come in their order."""
-        if place < self._at:
-            self._at, self._line = 0, 1
-        self._line += self._source.count(b"\n", self._at, place)
-        self._at = place
-        return self._line
 
 
 def _parameter_name(node: Node) -> Node | None:
@@ -279,23 +224,7 @@ def _inside(parameter: Parameter) -> Type:
     return parameter.type
 
 
-def _scope_name(scope: Scope) -> str:
-    parts: list[str] = []
-    at: Scope | None = scope
-    while at is not None and at.parent is not None:
-        if at.name:
-            parts.append(at.name)
-            if at.parent.parent is not None and at.parent.kind == "function":
-                parts.append("<locals>")
-        at = at.parent
-    return ".".join(reversed(parts))
-
-
-def _differences(before: tuple[dict[Symbol, Type], dict[tuple[str, str], Type], dict[int, Type]],
-                 after: tuple[dict[Symbol, Type], dict[tuple[str, str], Type], dict[int, Type]]) -> set[object]:  # fmt: skip
-    found: set[object] = set()
-    for old, new in zip(before, after, strict=True):
-        for key in old.keys() | new.keys():  # type: ignore[operator]
-            if old.get(key, UNKNOWN) != new.get(key, UNKNOWN):  # type: ignore[call-overload]
-                found.add(key)
-    return found
+def _changed(before: Mapping[K, Type], after: Mapping[K, Type]) -> set[object]:
+    """The entries of a table that are no longer the same."""
+    keys = before.keys() | after.keys()
+    return {key for key in keys if before.get(key, UNKNOWN) != after.get(key, UNKNOWN)}

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 LONGEST_LITERAL = 60  # bytes of a string whose value may matter
 
 
-def constant(on: "Expressions", node: Node, _environment: Environment) -> Type:
+def constant(_on: "Expressions", node: Node, _environment: Environment) -> Type:
     """`None`, `True`, `False`."""
     if node.type == "none":
         return NONE
     return Literal("builtins.bool", "True" if node.type == "true" else "False")
 
 
-def ellipsis(on: "Expressions", _node: Node, _environment: Environment) -> Type:
+def ellipsis(_on: "Expressions", _node: Node, _environment: Environment) -> Type:
     """`...`"""
     return Instance("types.EllipsisType")
 

@@ -1,12 +1,15 @@
 """What operators give, by the methods that the standard library's stubs declare for them."""
 
+from analysis.types.arguments import Argument
 from analysis.types.kinds import (
     BOOL,
     NONE,
     UNKNOWN,
+    Callable,
     ClassObject,
     Instance,
     Literal,
+    Overloaded,
     Tuple,
     Type,
     Union,
@@ -16,7 +19,7 @@ from analysis.types.kinds import (
     members_of,
     widen,
 )  # fmt: skip
-from analysis.types.solving import Argument, Solver
+from analysis.types.solving import Solver
 
 METHODS = {
     "+": "add", "-": "sub", "*": "mul", "/": "truediv", "//": "floordiv", "%": "mod", "**": "pow", "@": "matmul",
@@ -78,13 +81,10 @@ def _pair(solver: Solver, sign: str, left: Type, right: Type, prefix: str) -> Ty
 
 def fitting(solver: Solver, function: Type, argument: Type) -> bool:
     """Whether a method takes this."""
-    items = getattr(function, "items", (function,))
-    for item in items:
-        if not hasattr(item, "parameters"):
-            return True
-        if solver.match(item, [Argument(argument)])[0] is not False:
-            return True
-    return False
+    if not isinstance(function, Callable | Overloaded):
+        return True
+    items = function.items if isinstance(function, Overloaded) else (function,)
+    return any(solver.match(item, [Argument(argument)])[0] is not False for item in items)
 
 
 def known_whole(solver: Solver, kind: Type) -> bool:

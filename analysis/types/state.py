@@ -4,13 +4,14 @@ a class's attributes are given, what functions return."""
 from tree_sitter import Node
 
 from analysis.scopes import Names, Occurrence, Scope, Symbol
-from analysis.types.kinds import NEVER, UNKNOWN, Type, join
+from analysis.types.kinds import NEVER, NONE, UNKNOWN, Type, join
 from analysis.types.view import Typed
 
 Key = Symbol | tuple[Symbol, ...] | tuple[object, ...]  # a variable, or one with the attributes that follow it
 Environment = dict[Key, Type]  # what is known of variables at one place in the code
 
-MOST_STEPS = 60  # expressions that may be worked out, for each byte of the file and in all rounds
+STEPS_PER_BYTE = 6  # expressions that may be worked out in all rounds; the standard library's files take up to 0.8
+MOST_STEPS = 2_000_000  # about half a minute
 
 
 class Loop:
@@ -45,7 +46,7 @@ class State:
         # the rounds after it check that
         self.first = True
         self.pinned: set[object] = set()  # entries that never settle, and stay unknown
-        self.steps = MOST_STEPS * (len(source) + 1000)
+        self.steps = min(STEPS_PER_BYTE * (len(source) + 2000), MOST_STEPS)
         self.handlers: list[dict[Key, list[Type]]] = []  # what is given in each `try` that is being walked
 
     def forget(self) -> None:
@@ -84,7 +85,9 @@ class State:
         """A table's entry that is one of these."""
         if key in self.pinned:
             return UNKNOWN
-        return joined([kind for kind in kinds if kind is not UNKNOWN] if self.first else kinds)
+        kind = joined([kind for kind in kinds if kind is not UNKNOWN] if self.first else kinds)
+        local = isinstance(key, Symbol) and function_of(key.scope) is not None
+        return kind if local or kind != NONE else UNKNOWN  # None alone stands for what comes from elsewhere
 
     def commit(self, symbols: list[Symbol]) -> bool:
         """Puts what variables were given into the table. Whether that changed anything."""

@@ -7,15 +7,27 @@ from collections.abc import Callable as Function
 
 from tree_sitter import Node
 
-from analysis.scopes import Scope
+from analysis.scopes import Scope, Symbol
 from analysis.types import branching, patterns
 from analysis.types.annotations import value_of
+from analysis.types.arguments import Argument
 from analysis.types.assigning import bind, forget, store
 from analysis.types.conditions import branch
 from analysis.types.expressions import Expressions
-from analysis.types.kinds import NEVER, NONE, UNKNOWN, Tuple, Type, bounded, element_of, instance, widen
+from analysis.types.kinds import (
+    NEVER,
+    NONE,
+    UNKNOWN,
+    Callable,
+    Overloaded,
+    Tuple,
+    Type,
+    bounded,
+    element_of,
+    instance,
+    widen,
+)
 from analysis.types.operators import arithmetic
-from analysis.types.solving import Argument
 from analysis.types.source import Source
 from analysis.types.state import Environment, Loop, State, merge
 from analysis.types.view import Typed
@@ -38,9 +50,11 @@ class Statements:
         self.source = source
         self.expressions = expressions
         self.waiting: list[tuple[Node, Scope]] = []  # functions to walk, and the scopes they stand in
-        self.returned: list[list[tuple[Type, str]]] = []
+        self.returned: list[list[Type]] = []
         self.loops: list[Loop] = []
+        self.overloads: dict[Symbol, list[Callable]] = {}  # of functions, in this round
         self.depth = 0
+        self.ended = 0  # `finally` clauses around
 
     def block(self, node: Node, environment: Environment) -> Environment | None:
         """Statements one after the other."""
@@ -114,7 +128,7 @@ class Statements:
             if owner.type == "identifier" and left.named_child_count == 2:
                 key = (self.expressions.classes[-1].name, name)
                 kind = self.source.reader(scope).text(written)
-                self.source.annotated[key] = kind
+                self.source.own.annotated[key] = kind
 
     def _augmented(self, node: Node, environment: Environment) -> None:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
@@ -134,7 +148,7 @@ class Statements:
         parts = [child for child in node.named_children if child.type != "comment"]
         kind = self.expressions.type(parts[0], environment) if parts else NONE
         if self.returned:
-            self.returned[-1].append((bounded(widen(kind)), "return statements"))
+            self.returned[-1].append(bounded(widen(kind)))
         return None
 
     def raising(self, node: Node, environment: Environment) -> Environment | None:
@@ -223,8 +237,22 @@ class Statements:
             if value is not None:
                 self.expressions.type(value, environment)
         self.waiting.append((node, found.scope))
-        bind(self.expressions, name, self.decorated(node, found.scope, environment), environment, "definition")
+        kind = self.decorated(node, found.scope, environment)
+        if found.symbol is not None:
+            kind = self._overloaded(node, found.symbol, kind)
+        bind(self.expressions, name, kind, environment, "definition")
         return environment
+
+    def _overloaded(self, node: Node, symbol: Symbol, kind: Type) -> Type:
+        """A function with the signatures that stand before it under `@overload`, in place of its own."""
+        marked = any(name.rpartition(".")[2] == "overload" for name in self.source.decorator_names(node))
+        before = self.overloads.get(symbol, [])
+        if marked and isinstance(kind, Callable):
+            self.overloads[symbol] = before = [*before, kind]
+        if not before:
+            return kind
+        self.state.given.pop(symbol, None)
+        return Overloaded(tuple(before)) if len(before) > 1 else before[0]
 
     def decorated(self, node: Node, scope: Scope, environment: Environment) -> Type:
         """A function as its decorators leave it."""
@@ -247,7 +275,7 @@ class Statements:
             part = child.child_by_field_name("value") if child.type == "keyword_argument" else child
             if part is not None:
                 self.expressions.type(part, environment)
-        found = self.source.class_of(node)
+        found = self.source.own.class_of(node)
         handlers, self.state.handlers = self.state.handlers, []
         loops, self.loops = self.loops, []
         returned, self.returned = self.returned, []
@@ -256,7 +284,7 @@ class Statements:
         self.block(body, dict(environment))
         if found is not None:
             self.expressions.classes.pop()
-            self.state.commit(list(self.source.bodies[found.name].symbols.values()))
+            self.state.commit(list(self.source.own.bodies[found.name].symbols.values()))
         self.state.handlers, self.loops, self.returned = handlers, loops, returned
         bind(self.expressions, name, value_of(found) if found is not None else UNKNOWN, environment, "definition")
         return environment

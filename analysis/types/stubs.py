@@ -5,7 +5,6 @@ A module's stub is read when something of it is first asked for, and kept in mem
 
 import ast
 import sys
-from collections.abc import Callable as Function
 from functools import cache
 
 import typeshed_client
@@ -18,11 +17,11 @@ from analysis.types.kinds import (
     STR,
     UNKNOWN,
     Callable,
-    Instance,
     ModuleObject,
     Overloaded,
     Type,
 )  # fmt: skip
+from analysis.types.members import STAYS, constant, declare, is_final, managed, member_of, merged, written
 
 TYPING = ("typing", "typing_extensions")
 OLD_NAMES = {  # of `typing`, whose stub does not say what they stand for
@@ -30,19 +29,6 @@ OLD_NAMES = {  # of `typing`, whose stub does not say what they stand for
     "DefaultDict": "collections.defaultdict", "Counter": "collections.Counter", "Deque": "collections.deque",
     "ChainMap": "collections.ChainMap", "OrderedDict": "collections.OrderedDict",
 }  # fmt: skip
-STAYS = frozenset(
-    [
-        "overload", "abstractmethod", "abc.abstractmethod", "final", "override", "deprecated", "type_check_only",
-        "disjoint_base", "runtime_checkable", "dataclass_transform", "no_type_check", "typing.final", "typing.overload",
-        "typing.override", "typing_extensions.override", "coroutine", "types.coroutine",
-    ]
-)  # fmt: skip
-PROPERTIES = frozenset(
-    [
-        "property", "abc.abstractproperty", "abstractproperty", "cached_property", "functools.cached_property",
-        "types.DynamicClassAttribute", "_magic_enum_attr", "_builtins_property", "enum.property",
-    ]
-)  # fmt: skip
 FIXED = {  # module attributes that every module has
     "__name__": STR, "__file__": STR, "__doc__": STR, "__debug__": BOOL,
 }  # fmt: skip
@@ -214,7 +200,7 @@ class Typeshed:
 
         def fields() -> tuple[tuple[str, Type], ...] | None:
             listed = [one for one in children.values() if isinstance(one.ast, ast.AnnAssign)]
-            return tuple((one.name, reader.type(one.ast.annotation)) for one in listed)  # type: ignore[union-attr]
+            return tuple((one.name, reader.type(one.ast.annotation)) for one in listed)
 
         made = Class(full_name, read, lambda name: self._member(reader, children, name, made), nested)
         made.fields = fields
@@ -251,116 +237,6 @@ class Typeshed:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):  # another name for a method
             return self._member(reader, children, node.value.id, owner) if node.value.id != name else None
         return member_of(reader, node, owner) if isinstance(node, ast.AST) else None
-
-
-def is_final(reader: Annotations, node: ast.expr) -> bool:
-    """Whether an annotation is a bare `Final`: the value says the type."""
-    meaning = reader.named(node) if isinstance(node, ast.Name | ast.Attribute) else None
-    return isinstance(meaning, Form) and meaning.name == "Final"
-
-
-def constant(reader: Annotations, node: ast.AnnAssign) -> Type:
-    """The type of a constant's value: a number, a string, or a member of an enumeration."""
-    value = node.value.operand if isinstance(node.value, ast.UnaryOp) else node.value
-    if isinstance(value, ast.Constant) and value.value is not ...:
-        return Instance("types.NoneType" if value.value is None else f"builtins.{type(value.value).__name__}")
-    owner = reader.named(value.value) if isinstance(value, ast.Attribute) else None
-    member = owner.own(value.attr) if isinstance(owner, Class) and isinstance(value, ast.Attribute) else None
-    return member.type if member is not None else UNKNOWN
-
-
-def merged(members: list[Member]) -> Member | None:
-    """Several definitions of one attribute: overloads of a method, or a property with its setter."""
-    if not members:
-        return None
-    first = members[0]
-    if first.kind in ("property", "variable"):
-        return first
-    items = tuple(one.type for one in members if isinstance(one.type, Callable))
-    return Member(first.kind, Overloaded(items) if len(items) > 1 else first.type)
-
-
-def member_of(reader: Annotations, node: ast.AST, owner: Class) -> Member | None:
-    """One definition of an attribute in a class."""
-    if isinstance(node, ast.AnnAssign):
-        return Member(
-            "variable", constant(reader, node) if is_final(reader, node.annotation) else reader.type(node.annotation)
-        )
-    if isinstance(node, ast.Assign):
-        if owner.ready().enumeration:
-            return Member("variable", Instance(owner.name))
-        return Member("variable", UNKNOWN)
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return method(reader, node)
-    return None
-
-
-def method(reader: Annotations, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Member:
-    """A function in a class, by its decorators."""
-    signature = reader.signature(node)
-    kind = "method"
-    if node.name in ("__new__", "__init_subclass__", "__class_getitem__"):
-        kind = "static method" if node.name == "__new__" else "class method"
-    found: Type = signature
-    for decorator in reversed(node.decorator_list):
-        name = written(decorator)
-        if name in STAYS:
-            continue
-        if name in ("classmethod", "staticmethod"):
-            kind = "class method" if name == "classmethod" else "static method"
-        elif name in PROPERTIES or name.endswith((".setter", ".deleter", ".getter")):
-            return Member("property", found)
-        elif name in ("contextmanager", "contextlib.contextmanager") and isinstance(found, Callable):
-            found = managed(found)
-        else:
-            return Member("variable", UNKNOWN)
-    return Member(kind, found)
-
-
-def managed(found: Callable) -> Type:
-    """What `contextlib.contextmanager` makes of a generator function."""
-    returns = found.returns
-    if isinstance(returns, Instance) and returns.arguments:
-        made = Instance(
-            "contextlib._GeneratorContextManager",
-            (returns.arguments[0], Instance("types.NoneType"), Instance("types.NoneType")),
-        )
-        return Callable(found.parameters, made, found.name, found.rest)
-    return UNKNOWN
-
-
-def declare(found: Class, reader: Annotations, node: ast.ClassDef, find: Function[[str], Class | None]) -> None:
-    """Reads a class's bases."""
-    bases, parameters, whole, forms = reader.bases(node.bases)
-    found.whole = whole
-    found.protocol = "Protocol" in forms
-    found.typed_dict = "TypedDict" in forms
-    for keyword in node.keywords:
-        if keyword.arg == "metaclass":
-            found.metaclass = reader.type(keyword.value)
-            named = written(keyword.value)
-            found.enumeration = named in ("EnumMeta", "EnumType", "enum.EnumMeta", "enum.EnumType")
-    if "NamedTuple" in forms:
-        found.named = True
-        bases = (*bases, Instance("typing.NamedTuple"))
-    found.declare(parameters, bases)
-    for base in bases:
-        above = find(base.name) if isinstance(base, Instance) else None
-        if above is not None:
-            found.enumeration = found.enumeration or above.ready().enumeration
-            found.typed_dict = found.typed_dict or above.typed_dict
-
-
-def written(node: ast.expr) -> str:
-    """A decorator's name with its dots; of a call, that of what is called."""
-    match node:
-        case ast.Name():
-            return node.id
-        case ast.Attribute():
-            return f"{written(node.value)}.{node.attr}"
-        case ast.Call():
-            return written(node.func)
-    return ""
 
 
 @cache

@@ -1,7 +1,8 @@
 """What type inference says of a file: the types of its names, of what its functions return, and of any expression."""
 
 from analysis.syntax import Place
-from analysis.types.kinds import Type, show
+from analysis.types.kinds import Type
+from analysis.types.printing import show
 from hone.records import Record
 
 
