@@ -107,9 +107,10 @@ class Builder:
         here = self.here or self.open()
         here.steps.append(Step(kind, start, end, spans, raises))
         if raises and not self._exposed:
-            self._expose()
+            self.expose()
 
-    def _expose(self) -> None:
+    def expose(self) -> None:
+        """An exception may come here."""
         here = self.open()
         if not self._exposed:
             self._exposed = True
@@ -175,7 +176,7 @@ class Builder:
 
     def throw(self) -> None:
         """An exception leaves this place for sure."""
-        self._expose()
+        self.expose()
         self.here = None
 
     def jump(self, kind: str, label: str = "") -> bool:
