@@ -2,8 +2,9 @@
 
 Variables, methods and types have a space each; overloads of a class are one symbol. What a class inherits is known as
 far as its superclasses stand in the file: a name inherited from elsewhere is bound to what is called so around the
-class, or to nothing. Constructors have no name of their own, and the class of `a.new B()` is a member. A pattern's
-variable is seen where it has matched, by the shape of the condition.
+class, or to nothing. Constructors have no name of their own, and the class of `a.new B()` is a member. A record's
+component is one symbol with the parameter of its compact constructor. A pattern's variable is seen where it has
+matched, by the shape of the condition.
 """
 
 from tree_sitter import Node, Tree
@@ -22,6 +23,12 @@ NAMES = frozenset(["identifier", "type_identifier"])
 def names(tree: Tree, source: bytes) -> Names:
     """Every name of a file, bound."""
     return Binder(source, HANDLERS, KINDS, merges=False).run(tree)
+
+
+def _declare(binder: Binder, node: Node, kind: str, scope: Scope, role: str = "store", *, since: int = 0) -> None:
+    """But for `_`, which names nothing."""
+    if binder.source[node.start_byte : node.end_byte] != b"_":
+        binder.declare(node, kind, scope, role, since=since)
 
 
 def _reference(binder: Binder, node: Node, scope: Scope) -> None:
@@ -176,10 +183,10 @@ def _lambda(binder: Binder, node: Node, scope: Scope) -> None:
     if body is not None:
         binder.walk_all(body.named_children if body.type == "block" else [body], inside)
     if parameters is not None and parameters.type == "identifier":
-        binder.declare(parameters, "parameter", inside)
+        _declare(binder, parameters, "parameter", inside)
     for parameter in parameters.named_children if parameters is not None else ():
         if parameter.type == "identifier":
-            binder.declare(parameter, "parameter", inside)
+            _declare(binder, parameter, "parameter", inside)
         else:
             _variable(binder, parameter, inside, "parameter")
 
@@ -192,7 +199,7 @@ def _variable(binder: Binder, node: Node, scope: Scope, kind: str, since: int = 
         name, value = field(holder, "name"), field(holder, "value")
         if name is not None and name.type == "identifier":
             role = "store" if value is not None or kind == "parameter" or holder is node else "declare"
-            binder.declare(name, kind, scope, role, since=name.start_byte if since else 0)
+            _declare(binder, name, kind, scope, role, since=name.start_byte if since else 0)
         found.append(name)
         if holder is not node:
             binder.walk((value, scope))
@@ -215,7 +222,7 @@ def _for_each(binder: Binder, node: Node, scope: Scope) -> None:
     inside = binder.open("block", node, scope)
     name = field(node, "name")
     if name is not None:
-        binder.declare(name, "variable", inside)
+        _declare(binder, name, "variable", inside)
     value = field(node, "value")
     binder.walk((value, scope))
     binder.walk_all([child for child in node.named_children if child not in (name, value)], inside)
@@ -249,7 +256,7 @@ def _label_of_case(binder: Binder, node: Node, scope: Scope) -> None:
     for child in node.named_children:
         if child.type == "pattern":
             for name in _bound(binder, child, scope):
-                binder.declare(name, "variable", scope)
+                _declare(binder, name, "variable", scope)
         elif child.type != "identifier" or binder.text(child) != "default":
             binder.walk((child, scope))
 
@@ -282,7 +289,8 @@ def _instance(binder: Binder, node: Node, scope: Scope) -> None:
     if found:
         parts = where_it_matched(node)
         for one in found:
-            binder.declare_in_parts(one, "variable", scope, parts)
+            if binder.text(one) != "_":
+                binder.declare_in_parts(one, "variable", scope, parts)
     binder.walk_all([child for child in node.named_children if child not in (name, pattern)], scope)
 
 

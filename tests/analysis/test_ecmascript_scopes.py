@@ -12,12 +12,6 @@ from tests.analysis.binding import assert_whole, bound, names_of
 from tests.analysis.npm import installed, node
 
 HERE = Path(__file__).parent
-PACKAGES = (
-    "eslint-scope@9.1.2", "espree@11.2.0", "@typescript-eslint/scope-manager@8.74.0",
-    "@typescript-eslint/parser@8.74.0", "typescript@5.9.3", "react-dom@19.3.1", "zod@4.6.7",
-    "eslint@10.15.0",
-)  # fmt: skip
-
 JAVASCRIPT = {
     "`var` rises to the function, `let` stays in its block": (
         "function f() {\n  if (a) { var x = 1; let y = 2; }\n  return x + y;\n}",
@@ -147,7 +141,7 @@ def test_roles_say_what_is_done_to_a_name():
 
 @pytest.fixture(scope="module")
 def packages():
-    return installed("scopes", PACKAGES) / "node_modules"
+    return installed() / "node_modules"
 
 
 def said_by_eslint(packages, kind, files):

@@ -95,6 +95,11 @@ RULES = {
         "import a.B;\nimport static c.D.e;\nimport f.*;\nclass A { B b = e() + e; @B(k = e) int g; }",
         ["import B: 1 4 4", "import e: 2 4 4 4", "class A: 4", "variable b: 4", "variable g: 4"],
     ),
+    "`_` names nothing": (
+        "class A { F f = (_, x) -> x; void g(B b) { for (var _ : b) if (b instanceof C _) { int _ = 1; } } }",
+        ["class A: 1", "variable f: 1", "function g: 1", "parameter x: 1 1", "parameter b: 1 1 1", "? F: 1", "? B: 1",
+         "? C: 1"],
+    ),
     "labels are names of their own": (
         "class A { int a; void f() {\n a: for (;;) { break a; }\n a: while (a) continue a;\n} }",
         ["class A: 1", "variable a: 1 3", "function f: 1", "label a: 2 2", "label a: 3 3"],
