@@ -15,6 +15,7 @@ from analysis.scopes import Names, Occurrence, Scope, Symbol
 
 _LOOSE = ("comprehension", "lambda", "types")  # scopes whose names are not followed step by step
 _RUNS = ("class", "block", "comprehension", "types")  # scopes whose code runs where it stands
+_ALWAYS = ("parameter", "type", "label")  # kinds of symbols that need no definition to be used
 
 
 class Places:
@@ -116,7 +117,7 @@ class DataFlow:
         A block that swallows exceptions is not thought to do so here. Names of a module or a class are not asked
         about: what they lack may be a builtin, or a global.
         """
-        nowhere = bits_of(number for number, symbol in enumerate(self.variables) if symbol.kind != "parameter")
+        nowhere = bits_of(number for number, symbol in enumerate(self.variables) if symbol.kind not in _ALWAYS)
         normal, caught = [], []
         for one in self._effects:
             unset = bits_of(variable for variable, definition in one.sets.items() if definition == UNSET)

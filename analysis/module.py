@@ -73,12 +73,8 @@ class Module:
         found = list(self._adapter.flows(self._tree.root_node, self.source))
         if any(graph.name == ANONYMOUS for graph in found):
             self._give_names(found)
-        if self._tree.root_node.has_error:  # functions may stand where nobody looks for statements
-            known = {graph.start for graph in found[1:]}
-            further = [self.cfg(function) for function in self.syntax.functions]
-            found[1:] = sorted(
-                [*found[1:], *(graph for graph in further if graph.start not in known)], key=lambda graph: graph.start
-            )
+        if self._tree.root_node.has_error:
+            found[1:] = sorted([*found[1:], *self._missed(found)], key=lambda graph: graph.start)
         return tuple(found)
 
     def _give_names(self, graphs: list[Graph]) -> None:
@@ -90,6 +86,13 @@ class Module:
             around = [graph for graph in ends.get(function.body.end, ()) if graph.start < function.body.start]
             if around:
                 max(around, key=lambda graph: graph.start).name = function.qualified_name
+
+    def _missed(self, found: list[Graph]) -> list[Graph]:
+        """In broken code functions may stand where nobody looks for statements."""
+        ends = {(graph.end, graph.name.rpartition(".")[2]) for graph in found}
+        starts = {graph.start for graph in found[1:]}
+        missed = [self.cfg(one) for one in self.syntax.functions if (one.body.end, one.name) not in ends]
+        return [graph for graph in missed if graph.start not in starts]
 
     def cfg(self, function: Function | str | None = None) -> Graph:
         """The control flow of a function, by its record or qualified name (the first that has it), or, for None, of

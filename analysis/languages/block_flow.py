@@ -294,9 +294,9 @@ class Flow:
         behind, dispatch = build.block(), build.block()
         finishing = build.enter_finally() if last is not None else None
         around = build.enter_handlers(dispatch) if handlers else None
-        build.fresh()
-        build.expose()  # whatever is done in it: every handler is reached
+        entry = build.fresh()
         yield body()
+        build.interrupt(entry)  # whatever is done in it: every handler is reached
         if around is not None:
             build.leave(around)
         self._finish(finishing, behind)
