@@ -228,7 +228,7 @@ def revealed(files: list[Path], most: int, folder: Path) -> list[tuple[Sample, s
 
 
 def targets_at(path: Path, lines: set[int]) -> set[str]:
-    """What is given a value on these lines, or both defined and given one, and what is given a value that rests on it."""
+    """What is given a value on these lines, or both defined and given one, and what rests on it in its turn."""
     nodes = list(ast.walk(ast.parse(path.read_bytes())))
     given = {one for node in nodes if isinstance(node, ast.Assign) for one in _targets(node)}
     definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)

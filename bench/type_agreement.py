@@ -35,7 +35,7 @@ from analysis.types.kinds import (
     join,
     members_of,
     variables_of,
-)  # fmt: skip
+)
 from analysis.types.solving import Solver
 from analysis.types.substitution import closed
 

@@ -30,7 +30,7 @@ from analysis.types.kinds import (
     is_unknown,
     join,
     walk,
-)  # fmt: skip
+)
 from analysis.types.substitution import substitute
 from analysis.types.written import parsed
 
@@ -54,7 +54,7 @@ class Annotations:
     """Reads types where `meaning` tells what a name is and `inside` what one of a module's is."""
 
     def __init__(self, meaning: Function[[str], Meaning], inside: Function[[str, str], Meaning]) -> None:
-        self._meaning = meaning
+        self.meaning = meaning
         self._inside = inside
         self._depth = 0
 
@@ -93,7 +93,7 @@ class Annotations:
         """What a name with or without dots means."""
         match node:
             case ast.Name():
-                return self._meaning(node.id)
+                return self.meaning(node.id)
             case ast.Attribute():
                 around = self.named(node.value)
                 if isinstance(around, ModuleObject):

@@ -17,7 +17,7 @@ from analysis.types.kinds import (
     is_unknown,
     join,
     widen,
-)  # fmt: skip
+)
 from analysis.types.lineage import mapping_of
 from analysis.types.narrowing import within
 from analysis.types.state import Environment
@@ -48,6 +48,7 @@ def store(on: "Expressions", target: Node, kind: Type, environment: Environment,
 
 
 def unpack(on: "Expressions", target: Node, kind: Type, environment: Environment, origin: str) -> None:
+    """`a, *b = c`"""
     targets = [child for child in target.named_children if child.type != "comment"]
     starred = [place for place, one in enumerate(targets) if one.type in ("list_splat_pattern", "list_splat")]
     items: list[Type] | None = None
@@ -109,6 +110,7 @@ def forget(environment: Environment, path: tuple[object, ...]) -> None:
 
 
 def store_attribute(on: "Expressions", target: Node, kind: Type, environment: Environment) -> None:
+    """`a.b = c`"""
     owner, name = target.child_by_field_name("object"), target.child_by_field_name("attribute")
     if owner is None or name is None:
         return

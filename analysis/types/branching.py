@@ -20,6 +20,7 @@ DEEPEST_LOOP = 3  # loops in loops that are gone over again
 
 
 def if_statement(walk: "Statements", node: Node, environment: Environment) -> Environment | None:
+    """`if`, with what follows it."""
     condition, body = node.child_by_field_name("condition"), node.child_by_field_name("consequence")
     if condition is None:
         return environment
@@ -66,6 +67,7 @@ def repeat(
 
 
 def for_statement(walk: "Statements", node: Node, environment: Environment) -> Environment | None:
+    """`for`; its variable keeps what it was last given."""
     left, right, body = (node.child_by_field_name(name) for name in ("left", "right", "body"))
     if left is None or right is None or body is None:
         return environment
@@ -81,6 +83,7 @@ def for_statement(walk: "Statements", node: Node, environment: Environment) -> E
 
 
 def while_statement(walk: "Statements", node: Node, environment: Environment) -> Environment | None:
+    """`while`"""
     condition, body = node.child_by_field_name("condition"), node.child_by_field_name("body")
     if condition is None or body is None:
         return environment
@@ -96,6 +99,7 @@ def while_statement(walk: "Statements", node: Node, environment: Environment) ->
 
 
 def loop_else(walk: "Statements", node: Node, environment: Environment | None) -> Environment | None:
+    """The `else` of a loop, which runs where nothing broke it."""
     clause = node.child_by_field_name("alternative")
     if clause is None or environment is None:
         return environment
@@ -122,10 +126,12 @@ def guarded(
 
 
 def touched(path: tuple[object, ...], given: dict[Key, list[Type]]) -> bool:
+    """Whether a variable, or what a path leads over, was given a value."""
     return any(path[0] is key or (isinstance(key, tuple) and key == path[: len(key)]) for key in given)
 
 
 def try_statement(walk: "Statements", node: Node, environment: Environment) -> Environment | None:
+    """`try`, with its `finally`."""
     last = next((child for child in node.named_children if child.type == "finally_clause"), None)
     if last is None:
         return try_except(walk, node, environment)
@@ -140,6 +146,7 @@ def try_statement(walk: "Statements", node: Node, environment: Environment) -> E
 
 
 def try_except(walk: "Statements", node: Node, environment: Environment) -> Environment | None:
+    """`try` without its `finally`."""
     body = node.child_by_field_name("body")
     if body is None:
         return environment
@@ -154,6 +161,7 @@ def try_except(walk: "Statements", node: Node, environment: Environment) -> Envi
 
 
 def except_clause(walk: "Statements", node: Node, environment: Environment) -> Environment | None:
+    """`except`, with what it catches."""
     grouped = node.type == "except_group_clause"
     for child in node.named_children:
         if child.type == "block":
@@ -185,6 +193,7 @@ def caught_by(walk: "Statements", kind: Type) -> Type:
 
 
 def with_statement(walk: "Statements", node: Node, environment: Environment) -> Environment | None:
+    """`with`; a manager may swallow what is raised."""
     waits = node.children[0].type == "async"
     items = [item for clause in node.named_children if clause.type == "with_clause" for item in clause.named_children]
     swallows = False
@@ -212,5 +221,6 @@ def with_statement(walk: "Statements", node: Node, environment: Environment) -> 
 
 
 def may_swallow(leaving: Type) -> bool:
+    """Whether a manager's `__exit__` says that it may hold exceptions back."""
     returns = leaving.returns if isinstance(leaving, Callable) else NONE
     return returns == BOOL

@@ -21,7 +21,7 @@ from analysis.types.kinds import (
     join,
     members_of,
     widen,
-)  # fmt: skip
+)
 from analysis.types.lineage import mapping_of
 from analysis.types.state import Environment
 from analysis.types.substitution import substitute
@@ -53,6 +53,7 @@ def subscript(on: "Expressions", node: Node, environment: Environment) -> Type:
 
 
 def item(on: "Expressions", around: Type, index: Type, node: Node) -> Type:
+    """An item of one value."""
     place = integer_of(index)
     if isinstance(around, Instance):
         cls = on.source.find(around.name)

@@ -20,8 +20,8 @@ from analysis.types.kinds import (
     Type,
     TypeVariable,
     join,
-)  # fmt: skip
-from analysis.types.members import PROPERTIES, STAYS, declare, managed
+)
+from analysis.types.members import CACHES, PROPERTIES, STAYS, declare, managed
 from analysis.types.written import identifiers, parsed, qualified, statement_of
 
 if TYPE_CHECKING:
@@ -96,11 +96,8 @@ class Classes:
         meaning = self._source.reader(scope).named(called) if called is not None else None
         if isinstance(meaning, Value) and isinstance(meaning.type, Callable) and meaning.type.name == "namedtuple":
             made = self.named_tuple(listed.named_children)
-            return (
-                self._source.find(made.of.name)
-                if isinstance(made, ClassObject) and isinstance(made.of, Instance)
-                else None
-            )
+            if isinstance(made, ClassObject) and isinstance(made.of, Instance):
+                return self._source.find(made.of.name)
         return None
 
     def named_tuple(self, nodes: list[Node]) -> Type:
@@ -115,6 +112,8 @@ class Classes:
                 fields = listed.replace(",", " ").split()
             elif len(written) > 1 and isinstance(written[1], ast.List | ast.Tuple):
                 fields = [str(one.value) for one in written[1].elts if isinstance(one, ast.Constant)]
+                if len(fields) < len(written[1].elts):
+                    return UNKNOWN
             else:
                 return UNKNOWN
             full = f"{OWN}{name}"
@@ -197,6 +196,8 @@ class Classes:
                 return Member("property", found)
             elif decorator in ("contextmanager", "contextlib.contextmanager") and isinstance(found, Callable):
                 found = managed(found)
+            elif decorator in CACHES and isinstance(found, Callable):
+                return Member("variable", Instance("functools._lru_cache_wrapper", (found.returns,)))
             else:
                 return Member("variable", UNKNOWN)
         return Member(kind, found)

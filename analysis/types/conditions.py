@@ -20,18 +20,28 @@ from analysis.types.kinds import (
     is_unknown,
     join,
     members_of,
-)  # fmt: skip
+)
 from analysis.types.narrowing import away, falsy, to_class, truthy
 from analysis.types.state import Environment, Key, merge
 
 if TYPE_CHECKING:
     from analysis.types.expressions import Expressions
 
+DEEPEST = 60  # conditions in conditions
 Ways = tuple[Environment | None, Environment | None]  # where a condition is true, and where it is false
 
 
 def branch(on: "Expressions", node: Node, environment: Environment) -> Ways:
     """What is known where a condition is true, and where it is false. The condition's type is noted."""
+    if on.depth > DEEPEST:
+        return environment, dict(environment)
+    on.depth += 1
+    ways = _branch(on, node, environment)
+    on.depth -= 1
+    return ways
+
+
+def _branch(on: "Expressions", node: Node, environment: Environment) -> Ways:
     match node.type:
         case "parenthesized_expression":
             parts = [child for child in node.named_children if child.type != "comment"]

@@ -117,13 +117,12 @@ class Expressions:
 
     def key(self, node: Node) -> Key | None:
         """What stands for an expression in an environment: a variable, or attributes of one."""
+        while node.type == "parenthesized_expression" and node.named_children:
+            node = node.named_children[0]
+        if node.type == "named_expression":
+            node = node.child_by_field_name("name") or node
         if node.type == "identifier":
             return self.state.symbol(node)
-        if node.type == "named_expression":
-            name = node.child_by_field_name("name")
-            return self.key(name) if name is not None else None
-        if node.type == "parenthesized_expression" and node.named_children:
-            return self.key(node.named_children[0])
         names: list[str] = []
         while node.type == "attribute" and len(names) < LONGEST_PATH:
             names.append(self.private(self.state.text(node.named_children[-1])))

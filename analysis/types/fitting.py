@@ -30,7 +30,7 @@ from analysis.types.kinds import (
     tuple_instance,
     walk,
     widen,
-)  # fmt: skip
+)
 from analysis.types.lineage import mapping_of
 from analysis.types.substitution import Mapping, closed, substitute
 

@@ -22,7 +22,7 @@ from analysis.types.kinds import (
     instance,
     is_unknown,
     join,
-)  # fmt: skip
+)
 from analysis.types.report import view
 from analysis.types.source import Source
 from analysis.types.state import Environment, SpentError, State, joined

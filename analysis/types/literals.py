@@ -23,7 +23,7 @@ from analysis.types.kinds import (
     element_of,
     instance,
     widen,
-)  # fmt: skip
+)
 from analysis.types.state import Environment
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from analysis.types.kinds import (
     join,
     returns_of,
     tuple_instance,
-)  # fmt: skip
+)
 from analysis.types.lineage import mapping_of
 from analysis.types.substitution import Mapping, substitute, substituted
 

@@ -5,13 +5,14 @@ from collections.abc import Callable as Function
 
 from analysis.types.annotations import Annotations
 from analysis.types.declared import Class, Form, Member
-from analysis.types.kinds import UNKNOWN, Callable, Instance, Overloaded, Type
+from analysis.types.kinds import NONE, UNKNOWN, Callable, Instance, Overloaded, Type
 
 STAYS = frozenset(
     [
         "overload", "abstractmethod", "abc.abstractmethod", "final", "override", "deprecated", "type_check_only",
         "disjoint_base", "runtime_checkable", "dataclass_transform", "no_type_check", "typing.final", "typing.overload",
-        "typing.override", "typing_extensions.override", "coroutine", "types.coroutine",
+        "typing.override", "typing_extensions.override", "coroutine", "types.coroutine", "warnings.deprecated",
+        "typing_extensions.deprecated",
     ]
 )  # fmt: skip
 PROPERTIES = frozenset(
@@ -20,6 +21,8 @@ PROPERTIES = frozenset(
         "types.DynamicClassAttribute", "_magic_enum_attr", "_builtins_property", "enum.property",
     ]
 )  # fmt: skip
+
+CACHES = frozenset(["cache", "functools.cache", "lru_cache", "functools.lru_cache"])
 
 
 def is_final(reader: Annotations, node: ast.expr) -> bool:
@@ -92,7 +95,7 @@ def managed(found: Callable) -> Type:
     if isinstance(returns, Instance) and returns.arguments:
         made = Instance(
             "contextlib._GeneratorContextManager",
-            (returns.arguments[0], Instance("types.NoneType"), Instance("types.NoneType")),
+            (returns.arguments[0], NONE, NONE),
         )
         return Callable(found.parameters, made, found.name, found.rest)
     return UNKNOWN

@@ -20,7 +20,7 @@ from analysis.types.kinds import (
     is_unknown,
     join,
     members_of,
-)  # fmt: skip
+)
 from analysis.types.lineage import mapping_of
 from analysis.types.solving import Solver
 from analysis.types.substitution import Mapping, substitute

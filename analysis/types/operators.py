@@ -18,7 +18,7 @@ from analysis.types.kinds import (
     join,
     members_of,
     widen,
-)  # fmt: skip
+)
 from analysis.types.solving import Solver
 
 METHODS = {

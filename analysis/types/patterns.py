@@ -19,6 +19,7 @@ SELF_MATCHING = frozenset(f"builtins.{name}" for name in (
 
 
 def match_statement(walk: "Statements", node: Node, environment: Environment) -> Environment | None:
+    """`match`, case after case."""
     subjects = node.children_by_field_name("subject")
     body = node.child_by_field_name("body")
     if not subjects or body is None:
@@ -38,6 +39,7 @@ def match_statement(walk: "Statements", node: Node, environment: Environment) ->
 def case(
     walk: "Statements", clause: Node, kind: Type, key: Key | None, environment: Environment
 ) -> tuple[Environment | None, Environment | None]:
+    """One case: what is known at its end, and where it does not match."""
     inner = dict(environment)
     subject = environment.get(key, kind) if key is not None else kind
     patterns = [child for child in clause.named_children if child.type == "case_pattern"]
@@ -55,6 +57,7 @@ def case(
 
 
 def takes_all(walk: "Statements", pattern: Node) -> bool:
+    """Whether a pattern takes whatever there is."""
     text = walk.state.text(pattern)
     return text == "_" or text.isidentifier()
 
@@ -98,6 +101,7 @@ def pattern_type(walk: "Statements", node: Node, kind: Type, environment: Enviro
 
 
 def class_pattern(walk: "Statements", parts: list[Node], kind: Type, environment: Environment) -> Type:
+    """`C(a, b=c)`"""
     name, *inner = parts
     target = UNKNOWN
     if name.named_children:

@@ -17,7 +17,7 @@ from analysis.types.kinds import (
     Type,
     TypeVariable,
     Union,
-)  # fmt: skip
+)
 
 
 def show(kind: Type) -> str:

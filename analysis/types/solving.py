@@ -25,7 +25,7 @@ from analysis.types.kinds import (
     is_unknown,
     join,
     variables_of,
-)  # fmt: skip
+)
 from analysis.types.lineage import Lineages, World, mapping_of
 from analysis.types.lookup import Lookup
 from analysis.types.stubs import Typeshed

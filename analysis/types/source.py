@@ -16,7 +16,7 @@ from analysis.types.kinds import (
     Instance,
     ModuleObject,
     TypeVariable,
-)  # fmt: skip
+)
 from analysis.types.state import State
 from analysis.types.stubs import Typeshed, typeshed
 from analysis.types.written import is_async, parsed, statement_of, yields

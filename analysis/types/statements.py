@@ -29,7 +29,7 @@ from analysis.types.kinds import (
 )
 from analysis.types.operators import arithmetic
 from analysis.types.source import Source
-from analysis.types.state import Environment, Loop, State, merge
+from analysis.types.state import Environment, Loop, SpentError, State, merge
 from analysis.types.view import Typed
 
 DEEPEST = 60  # statements in statements
@@ -69,7 +69,7 @@ class Statements:
         """What is known after a statement; None where nothing comes after it."""
         worker = WORKERS.get(node.type)
         if self.depth > DEEPEST:
-            return environment
+            raise SpentError  # what is given a value in there is not known any more
         if worker is None:  # an expression alone, unless it holds none
             never = self.expressions.type(node, environment) == NEVER and node.type in ("call", "await")
             return None if never else environment

@@ -14,13 +14,15 @@ from analysis.types.annotations import FORMS, Annotations, value_of
 from analysis.types.declared import Alias, Class, Form, Meaning, Member, Value
 from analysis.types.kinds import (
     BOOL,
+    NONE,
     STR,
     UNKNOWN,
     Callable,
     ModuleObject,
     Overloaded,
     Type,
-)  # fmt: skip
+    join,
+)
 from analysis.types.members import STAYS, constant, declare, is_final, managed, member_of, merged, written
 
 TYPING = ("typing", "typing_extensions")
@@ -30,7 +32,7 @@ OLD_NAMES = {  # of `typing`, whose stub does not say what they stand for
     "ChainMap": "collections.ChainMap", "OrderedDict": "collections.OrderedDict",
 }  # fmt: skip
 FIXED = {  # module attributes that every module has
-    "__name__": STR, "__file__": STR, "__doc__": STR, "__debug__": BOOL,
+    "__name__": STR, "__file__": STR, "__doc__": join([STR, NONE]), "__debug__": BOOL,
 }  # fmt: skip
 DEEPEST = 30  # imports of imports
 
@@ -40,13 +42,16 @@ class Typeshed:
 
     def __init__(self) -> None:
         self._context = typeshed_client.get_search_context(version=sys.version_info[:2], search_path=[])
+        self._known = frozenset(typeshed_client.finder.get_typeshed_versions(self._context.typeshed))
         self._modules: dict[str, NameDict | None] = {}
         self._meanings: dict[tuple[str, str], Meaning] = {}
-        self._classes: dict[str, Class | None] = {}
+        self._classes: dict[str, Class] = {}
         self._readers: dict[str, Annotations] = {}
 
     def module(self, name: str) -> NameDict | None:
         """The names of a module; None where the standard library has none such."""
+        if name.partition(".")[0] not in self._known:
+            return None  # and not kept: there is no end to the names that the standard library has not
         if name not in self._modules:
             try:
                 self._modules[name] = typeshed_client.get_stub_names(name, search_context=self._context)
@@ -56,9 +61,7 @@ class Typeshed:
 
     def find(self, full_name: str) -> Class | None:
         """A class by its full name."""
-        if full_name not in self._classes:
-            self._classes[full_name] = self._find(full_name)
-        return self._classes[full_name]
+        return self._classes.get(full_name) or self._find(full_name)
 
     def _find(self, full_name: str) -> Class | None:
         parts = full_name.split(".")
@@ -75,10 +78,15 @@ class Typeshed:
     def meaning(self, module: str, name: str, depth: int = 0) -> Meaning:
         """What a module's name means."""
         key = (module, name)
-        if key not in self._meanings:
-            self._meanings[key] = None  # a name that needs itself is not known
-            self._meanings[key] = self._meaning(module, name, depth)
-        return self._meanings[key]
+        if key in self._meanings:
+            return self._meanings[key]
+        self._meanings[key] = None  # a name that needs itself is not known
+        found = self._meaning(module, name, depth)
+        if found is not None:
+            self._meanings[key] = found
+        else:
+            del self._meanings[key]
+        return found
 
     def _meaning(self, module: str, name: str, depth: int) -> Meaning:
         names = self.module(module)
@@ -218,7 +226,7 @@ class Typeshed:
         def meaning(name: str) -> Meaning:
             if name in inner:
                 return self._class(module, f"{full_name}.{name}", inner[name])
-            return outer._meaning(name)
+            return outer.meaning(name)
 
         return Annotations(meaning, self.meaning)
 

@@ -16,7 +16,7 @@ from analysis.types.kinds import (
     TypeVariable,
     Union,
     join,
-)  # fmt: skip
+)
 
 Mapping = dict[TypeVariable, Type]
 
