@@ -105,17 +105,18 @@ def _blocks(graph: Graph, module: Module, led_to: set[int]) -> list[tuple[str, L
 
 
 def _label(block: Block, module: Module, lines: list[int], *, decides: bool) -> str:
-    said = [f"{bisect_right(lines, step.start)}: {_said(step, module)}" for step in block.steps]
+    told = [f"{bisect_right(lines, step.start)}: {said(step, module)}" for step in block.steps]
     if decides and block.steps and block.steps[-1].kind not in _WORDS and block.steps[-1].kind != "except_clause":
-        said[-1] += " ?"
-    if len(said) > MOST_LINES:
-        said = [*said[: MOST_LINES - 2], f"… {len(said) - MOST_LINES + 1} more", said[-1]]
+        told[-1] += " ?"
+    if len(told) > MOST_LINES:
+        told = [*told[: MOST_LINES - 2], f"… {len(told) - MOST_LINES + 1} more", told[-1]]
     if block.note:
-        said.insert(0, f"({block.note})")
-    return "".join(line + "\n" for line in said)
+        told.insert(0, f"({block.note})")
+    return "".join(line + "\n" for line in told)
 
 
-def _said(step: Step, module: Module) -> str:
+def said(step: Step, module: Module) -> str:
+    """What a step does, on one line."""
     return short(_WORDS.get(step.kind, "") + module.text(step.start, step.end))
 
 

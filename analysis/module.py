@@ -5,6 +5,7 @@ from functools import cached_property
 
 from tree_sitter import Parser, Tree
 
+from analysis.calls import Call, Calls, Imported, calls_of
 from analysis.dataflow import DataFlow, Places
 from analysis.flow import ANONYMOUS, Graph
 from analysis.languages import LANGUAGES
@@ -28,7 +29,7 @@ class Module:
     @cached_property
     def syntax(self) -> Syntax:
         """Functions, classes, imports and comments, with their places."""
-        return syntax_of(self._tree, self._adapter)
+        return syntax_of(self._tree, self.source, self._adapter)
 
     @cached_property
     def errors(self) -> tuple[Fault, ...]:
@@ -145,6 +146,45 @@ class Module:
 
         return types_of(self._tree, self.source, self._names, self.syntax)
 
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """Who calls whom, in the order of the lines. Raises `AnalysisError` for a language without a call graph."""
+        return self._calls.calls
+
+    @property
+    def imports(self) -> tuple[Imported, ...]:
+        """Every name that is imported, and from where. Raises `AnalysisError` as `calls` does."""
+        return self._calls.imports
+
+    @property
+    def bases(self) -> dict[str, tuple[str, ...]]:
+        """What each class inherits from, as far as it is known. Raises `AnalysisError` as `calls` does."""
+        return self._calls.bases
+
+    @cached_property
+    def _calls(self) -> Calls:
+        return calls_of(self._tree, self.source, self._adapter, self._names, self.syntax)
+
+    def edit(self, start: int, old_end: int, text: bytes | str) -> "Module":
+        """The module after an edit: the bytes from `start` to `old_end` become `text`. This one stays as it is.
+
+        What it finds is what `parse` would find. Only what the edit touches is parsed, but where the new source is
+        broken: what is recovered of that depends on where one begins. Raises `AnalysisError` for a place that the
+        source does not have.
+        """
+        size = len(self.source)
+        if not 0 <= start <= old_end <= size:
+            raise AnalysisError(f"an edit from {start} to {old_end} does not lie in a source of {size} bytes")
+        new = _encoded(text)
+        source = b"".join((self.source[:start], new, self.source[old_end:]))
+        new_end = start + len(new)
+        places = _point(self.source, start), _point(self.source, old_end), _point(source, new_end)
+        tree = self._tree.copy()
+        tree.edit(start, old_end, new_end, *places)
+        parser = Parser(self._adapter.language)
+        edited = parser.parse(source, tree)
+        return Module(source, self._adapter, parser.parse(source) if edited.root_node.has_error else edited)
+
     def text(self, start: int, end: int) -> str:
         """A part of the source; what is no UTF-8 is replaced."""
         return self.source[start:end].decode(errors="replace")
@@ -165,5 +205,14 @@ def parse(source: bytes | str, language: str) -> Module:
             else f"there are {', '.join(sorted(LANGUAGES))} and {len(PACKED)} in all"
         )
         raise AnalysisError(f"there is no language `{language}`; {hint}")
-    content = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
+    content = _encoded(source)
     return Module(content, adapter, Parser(adapter.language).parse(content))
+
+
+def _encoded(text: bytes | str) -> bytes:
+    return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+
+
+def _point(source: bytes, at: int) -> tuple[int, int]:
+    """Row and column, from 0, in bytes."""
+    return source.count(b"\n", 0, at), at - (source.rfind(b"\n", 0, at) + 1)

@@ -53,6 +53,10 @@ class Layout:
         return self.artifacts / "cache"
 
     @property
+    def code_cache(self) -> Path:
+        return self.cache / "code"  # outlines.db, facts.db: what analysis found in files, by their content
+
+    @property
     def mlflow(self) -> Path:
         return self.artifacts / "mlflow"
 

@@ -1,57 +1,49 @@
-"""`hone code`: what a source file says of itself."""
+"""`hone code`: what a source file or a folder says of itself."""
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from hone.cli.given import read_given
-from hone.errors import AnalysisError
+from hone.cli import code_calls, code_flow, code_names
+from hone.cli.code_given import JsonOption, LanguageOption, PathArgument, counted, print_json, read_module
+from hone.errors import AnalysisError, ConfigError
+from hone.layout import find_layout
 
 if TYPE_CHECKING:
-    from analysis import Module
-    from analysis.syntax import Class, Function
+    from analysis.syntax import Class, Fault, Function, Syntax
 
-app = typer.Typer(help="What a source file says of itself: outline.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="What source code says of itself: outline, symbols, types, control flow, data flow, calls.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 DOCSTRING_CHARACTERS = 60  # of its first line, that are shown
 
 
 @app.callback()
 def code() -> None:
-    """What a source file says of itself."""
+    """What source code says of itself."""
 
 
 @app.command()
-def outline(
-    file: Annotated[str, typer.Argument(help="A source file; - reads it from stdin.")],
-    language: Annotated[str, typer.Option(help="Its language, where its name does not say it.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print functions, classes, imports and comments.")] = False,
-) -> None:
-    """List a file's classes and functions with their lines. Of broken code what is whole, and where it is broken.
+def outline(path: PathArgument, language: LanguageOption = "", as_json: JsonOption = False) -> None:
+    """List classes and functions with their lines. Of broken code what is whole, and where it is broken.
+
+    Of a folder: what each file holds; the files that git ignores are left out.
 
     Example: hone code outline analysis/module.py
     """
-    from hone.records import to_json
-
-    module = _read(file, language)
-    if as_json:
-        syntax = module.syntax
-        print(
-            to_json(
-                {
-                    "language": module.language,
-                    "functions": list(syntax.functions),
-                    "classes": list(syntax.classes),
-                    "imports": list(syntax.imports),
-                    "comments": list(syntax.comments),
-                    "errors": list(module.errors),
-                }
-            ).decode(),
-            end="",
-        )
+    if path != "-" and Path(path).is_dir():
+        _outline_folder(Path(path), language, as_json=as_json)
         return
-    print(f"{file}: {module.language}, {_counted(module)}")
+    module = read_module(path, language)
+    if as_json:
+        print_json(_as_json(module.language, module.syntax, module.errors))
+        return
+    print(f"{path}: {module.language}, {_counted(module.syntax)}")
     parts: list[Class | Function] = [*module.syntax.classes, *module.syntax.functions]
     for part in sorted(parts, key=lambda part: (part.place.start, -part.place.end)):
         print(_line(part))
@@ -59,25 +51,72 @@ def outline(
         print(f"broken at line {error.place.first_line}: {error.message}")
 
 
-def _read(file: str, language: str) -> "Module":
-    """The parsed file. Raises `AnalysisError` that says what is missing."""
-    from analysis import language_of, parse
-
-    known = language or (language_of(Path(file).name) if file != "-" else None)
-    if known is None:
-        raise AnalysisError(f"the name of `{file}` does not say its language; give it with --language")
-    return parse(read_given(file, AnalysisError), known)
+app.add_typer(code_names.app)
+app.add_typer(code_flow.app)
+app.add_typer(code_calls.app)
 
 
-def _counted(module: "Module") -> str:
-    syntax = module.syntax
+def _outline_folder(root: Path, language: str, *, as_json: bool) -> None:
+    from analysis.cache import Cache
+    from analysis.outlines import Outline, outlines
+    from analysis.tree_files import Skipped, source_files
+    from hone.log import configure_logging
+
+    if language:
+        raise AnalysisError("--language is for one file; in a folder the names of the files say theirs")
+    configure_logging()
+    names, skipped = source_files(root)
+    told: list[dict[str, object]] = []
+    outlined: list[Outline] = []
+    with ExitStack() as stack:
+        try:
+            cache = stack.enter_context(Cache(find_layout().code_cache / "outlines.db", Outline))
+        except ConfigError:  # outside of a project
+            cache = None
+        for name, found in zip(names, outlines([root / name for name in names], cache=cache), strict=True):
+            if found.value is None:
+                skipped.append(Skipped(name, found.reason))
+                continue
+            outlined.append(found.value)
+            if as_json:
+                told.append({"path": name, **_as_json(found.language, found.value.syntax, found.value.errors)})
+            else:
+                broken = (
+                    f"; broken at {counted(len(found.value.errors), 'place', 'places')}" if found.value.errors else ""
+                )
+                print(f"{name}: {found.language}, {_counted(found.value.syntax)}{broken}")
+    if as_json:
+        print_json({"files": told, "skipped": list(skipped)})
+        return
+    for one in skipped:
+        print(f"skipped {one.path}: {one.reason}")
+    functions = sum(len(one.syntax.functions) for one in outlined)
+    classes = sum(len(one.syntax.classes) for one in outlined)
+    print(
+        f"{counted(len(outlined), 'file', 'files')}, {counted(classes, 'class', 'classes')}, "
+        f"{counted(functions, 'function', 'functions')}"
+    )
+
+
+def _as_json(language: str, syntax: "Syntax", errors: "tuple[Fault, ...]") -> dict[str, object]:
+    return {
+        "language": language,
+        "functions": list(syntax.functions),
+        "classes": list(syntax.classes),
+        "imports": list(syntax.imports),
+        "comments": list(syntax.comments),
+        "errors": list(errors),
+    }
+
+
+def _counted(syntax: "Syntax") -> str:
     counts = (
         (len(syntax.classes), "class", "classes"),
         (len(syntax.functions), "function", "functions"),
         (len(syntax.imports), "import", "imports"),
         (len(syntax.comments), "comment", "comments"),
     )
-    return ", ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in counts)
+    return ", ".join(counted(*count) for count in counts)
 
 
 def _line(part: "Class | Function") -> str:

@@ -56,7 +56,7 @@ def test_broken_code_from_stdin_says_where_it_is_broken():
     ("arguments", "said"),
     [
         (("README",), "hone: the name of `README` does not say its language; give it with --language\n"),
-        (("missing.py",), "hone: `missing.py` cannot be read: no such file or directory\n"),
+        (("missing.py",), "hone: `missing.py` does not exist\n"),
         (("-", "--language", "pyton"), "hone: there is no language `pyton`; did you mean `python`?\n"),
     ],
 )

@@ -1,0 +1,123 @@
+"""What the commands of `hone code` are given: a file or a folder, a language, a function; and where pictures go."""
+
+import re
+import sys
+from bisect import bisect_right
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hone.cli.given import read_given
+from hone.errors import AnalysisError
+from hone.files import write_atomic
+
+if TYPE_CHECKING:
+    from analysis import Module
+    from analysis.syntax import Function
+
+MOST_NAMED = 8  # functions that an ambiguous name is shown with
+
+FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="A source file; - reads it from stdin.")]
+PathArgument = Annotated[str, typer.Argument(metavar="PATH", help="A source file or a folder; - reads from stdin.")]
+LanguageOption = Annotated[str, typer.Option("--language", help="Its language, where its name does not say it.")]
+FunctionOption = Annotated[
+    str,
+    typer.Option("--function", metavar="NAME", help="One function, by its qualified name or the end of it."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+DotOption = Annotated[bool, typer.Option("--dot", help="Print the graph in DOT.")]
+SvgOption = Annotated[bool, typer.Option("--svg", help="Print the graph as SVG; needs graphviz.")]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Write the picture here: its name ends in .svg or .dot."),
+]
+
+
+def read_module(file: str, language: str) -> "Module":
+    """The parsed file. Raises `AnalysisError` that says what is missing or wrong."""
+    from analysis import language_of, parse
+    from analysis.outlines import read_file
+
+    if file != "-" and Path(file).is_dir():
+        raise AnalysisError(f"`{file}` is a folder; give a file (`outline` and `calls` take folders too)")
+    known = language or (language_of(Path(file).name) if file != "-" else None)
+    if known is None:
+        raise AnalysisError(f"the name of `{file}` does not say its language; give it with --language")
+    try:
+        content = read_given(file, AnalysisError) if file == "-" else read_file(Path(file))
+    except AnalysisError as error:
+        raise AnalysisError(f"`{file}` {error}") from error
+    if b"\0" in content:
+        raise AnalysisError(f"`{file}` holds null bytes: it is binary, or no UTF-8")
+    return parse(content, known)
+
+
+def find_function(module: "Module", wanted: str) -> "Function | None":
+    """The function of that name; None for no name. Raises `AnalysisError` with near ones, or with all that it means."""
+    if not wanted:
+        return None
+    name, _, line = wanted.partition(":")
+    functions = module.syntax.functions
+    found = [one for one in functions if one.qualified_name == name]
+    found = found or [one for one in functions if one.qualified_name.endswith(f".{name}")]
+    found = [one for one in found if str(one.place.first_line) == line] or found
+    if len(found) == 1:
+        return found[0]
+    if found:
+        listed = ", ".join(f"`{one.qualified_name}:{one.place.first_line}`" for one in found[:MOST_NAMED])
+        more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+        raise AnalysisError(f"`{wanted}` is several functions; give one of {listed}{more}")
+    names = {one.qualified_name for one in functions} | {one.name for one in functions}
+    near = get_close_matches(name, sorted(names), 1)
+    hint = f"; did you mean `{near[0]}`?" if near else f"; `hone code outline` lists its {len(functions):,}"
+    raise AnalysisError(f"there is no function `{wanted}`" + (hint if functions else ": there are none at all"))
+
+
+class Lines:
+    """The lines of a file by their bytes."""
+
+    def __init__(self, source: bytes) -> None:
+        self._starts = [match.end() for match in re.finditer(rb"\n", source)]
+
+    def of(self, at: int) -> int:
+        """The line, from 1, in which a byte stands."""
+        return bisect_right(self._starts, at) + 1
+
+
+def wants_picture(*, dot: bool, svg: bool, output: Path | None) -> bool:
+    """Whether a graph is drawn and not told. Raises `AnalysisError` where the flags contradict each other."""
+    if dot and svg:
+        raise AnalysisError("--dot and --svg are two pictures; give one")
+    if output is not None and not dot and not svg and output.suffix not in (".dot", ".gv", ".svg"):
+        raise AnalysisError(f"the name of `{output}` does not say what to draw; end it in .svg or .dot, or give --svg")
+    return dot or svg or output is not None
+
+
+def draw(text: str, *, svg: bool, output: Path | None) -> None:
+    """Prints DOT text or its picture, or writes it. Raises `AnalysisError` where that fails."""
+    from analysis.draw import svg_of
+
+    picture = svg or (output is not None and output.suffix == ".svg")
+    content = svg_of(text) if picture else text.encode(errors="replace")
+    if output is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        write_atomic(output, content)
+    except OSError as error:
+        raise AnalysisError(f"`{output}` cannot be written: {(error.strerror or str(error)).lower()}") from error
+
+
+def print_json(value: dict[str, Any] | list[Any]) -> None:
+    """For programs."""
+    from hone.records import to_json
+
+    print(to_json(value).decode(), end="")
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """`1 class`, `2 classes`."""
+    return f"{number:,} {one if number == 1 else many}"

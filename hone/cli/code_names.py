@@ -1,0 +1,122 @@
+"""`hone code symbols` and `hone code types`: what a file's names are, where they are used, and of which types."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from hone.cli.code_given import (
+    FileArgument,
+    FunctionOption,
+    JsonOption,
+    LanguageOption,
+    Lines,
+    find_function,
+    print_json,
+    read_module,
+)
+
+if TYPE_CHECKING:
+    from analysis.scopes import Scope, Symbol
+
+MOST_LINES = 6  # of uses, that are shown of one name
+
+app = typer.Typer()
+
+
+@app.command()
+def symbols(
+    file: FileArgument, function: FunctionOption = "", language: LanguageOption = "", as_json: JsonOption = False
+) -> None:
+    """List the names that a file defines, scope by scope, with the lines where each is defined and used.
+
+    Example: hone code symbols analysis/module.py --function Module.cfg
+    """
+    module = read_module(file, language)
+    lines = Lines(module.source)
+    chosen = find_function(module, function)
+    scopes = list(module.scopes.walk())
+    if chosen is not None:
+        place = chosen.place
+        scopes = [one for one in scopes if place.start <= one.start and one.end <= place.end]
+    if as_json:
+        print_json({"language": module.language, "scopes": [_scope(one, lines) for one in scopes]})
+        return
+    for scope in scopes:
+        depth = _depth(scope)
+        where = "" if scope.parent is None else f"  line {lines.of(scope.start)}"
+        print(f"{'  ' * depth}{scope.kind}{f' {scope.name}' if scope.name else ''}{where}")
+        for symbol in scope.symbols.values():
+            if symbol.occurrences:
+                print(f"{'  ' * depth}  {_symbol_line(symbol, lines)}")
+
+
+@app.command()
+def types(
+    file: FileArgument, function: FunctionOption = "", language: LanguageOption = "", as_json: JsonOption = False
+) -> None:
+    """List the types of names and of what functions return, as far as they are known, and where each comes from.
+
+    Example: hone code types analysis/module.py --function Module.cfg
+    """
+    module = read_module(file, language)
+    chosen = find_function(module, function)
+    names, returns = module.types.names, module.types.returns
+    if chosen is not None:
+        place = chosen.place
+        names = tuple(one for one in names if place.start <= one.place.start and one.place.end <= place.end)
+        returns = tuple(one for one in returns if place.start <= one.place.start and one.place.end <= place.end)
+    if as_json:
+        print_json({"language": module.language, "names": list(names), "returns": list(returns)})
+        return
+    for one in sorted(names, key=lambda one: one.place.start):
+        name = f"{one.scope}.{one.name}" if one.scope else one.name
+        print(f"{one.place.first_line:>6}  {name}: {one.type}" + (f"  ({one.source})" if one.source else ""))
+    for given in returns:
+        source = f"  ({given.source})" if given.source else ""
+        print(f"{given.place.first_line:>6}  {given.function} returns {given.type}{source}")
+    kinds = [one.type for one in names] + [given.type for given in returns]
+    known = sum(kind != "unknown" for kind in kinds)
+    print(f"{known:,} of {len(kinds):,} are known")
+
+
+def _depth(scope: "Scope") -> int:
+    depth = 0
+    while scope.parent is not None:
+        scope, depth = scope.parent, depth + 1
+    return depth
+
+
+def _symbol_line(symbol: "Symbol", lines: Lines) -> str:
+    defined = _listed([lines.of(one.start) for one in symbol.definitions])
+    used = _listed([lines.of(one.start) for one in symbol.references])
+    parts = [f"defined at {defined}" if defined else "", f"used at {used}" if used else "never used"]
+    return f"{symbol.kind} {symbol.name}: {', '.join(part for part in parts if part)}"
+
+
+def _listed(numbers: list[int]) -> str:
+    """Lines, each once."""
+    lines = list(dict.fromkeys(numbers))
+    more = f" and {len(lines) - MOST_LINES} more" if len(lines) > MOST_LINES else ""
+    return " ".join(str(line) for line in lines[:MOST_LINES]) + more
+
+
+def _scope(scope: "Scope", lines: Lines) -> dict[str, object]:
+    return {
+        "kind": scope.kind,
+        "name": scope.name,
+        "start": scope.start,
+        "end": scope.end,
+        "line": lines.of(scope.start),
+        "depth": _depth(scope),
+        "symbols": [
+            {
+                "name": symbol.name,
+                "kind": symbol.kind,
+                "occurrences": [
+                    {"role": one.role, "start": one.start, "end": one.end, "line": lines.of(one.start)}
+                    for one in symbol.occurrences
+                ],
+            }
+            for symbol in scope.symbols.values()
+        ],
+    }
