@@ -7,7 +7,6 @@ their order. Memory is some 100 bytes a document: signatures wait in a file, tex
 
 import hashlib
 import tempfile
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -140,14 +139,14 @@ class _Pairs:
 
     def judge(self, band: npt.NDArray[np.uint32]) -> None:
         """Joins the documents that share this band's number and are similar."""
-        order = np.argsort(band, kind="stable")
-        values = band[order]
+        keys = np.sort((band.astype(np.int64) << 31) | np.arange(len(band)))  # several times as fast as an argsort
+        values, order = keys >> 31, keys & 0x7FFFFFFF
         refused: list[int] = []
         for distance in range(1, min(NEIGHBOURS, len(order) - 1) + 1):
             places = np.flatnonzero(values[distance:] == values[:-distance])
             if not len(places):
                 break
-            left, right = order[places], order[places + distance]  # the lower first: the sort is stable
+            left, right = order[places], order[places + distance]  # the lower first
             refused += self._compare(*self._new(left, right))
         self._refused = np.union1d(self._refused, np.array(refused, np.int64))
 
@@ -210,25 +209,22 @@ class _Forest:
 
 
 class _Sets:
-    """The sets that were asked for last."""
+    """The sets that were asked for, until they are too many."""
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._known: OrderedDict[int, Hashes] = OrderedDict()
+        self._known: dict[int, Hashes] = {}
         self._bytes = 0
 
     def get(self, numbers: set[int]) -> dict[int, Hashes]:
-        """Those of some documents."""
+        """Those of some documents, and others."""
+        if self._bytes > CACHED_BYTES:
+            self._known, self._bytes = {}, 0
         missing = sorted(numbers - self._known.keys())
-        for number, found in zip(missing, self._ask(missing) if missing else (), strict=True):
-            self._known[number] = found
-            self._bytes += found.nbytes
-        for number in numbers:
-            self._known.move_to_end(number)
-        wanted = {number: self._known[number] for number in numbers}
-        while self._bytes > CACHED_BYTES and self._known:
-            self._bytes -= self._known.popitem(last=False)[1].nbytes
-        return wanted
+        if missing:
+            self._known.update(zip(missing, self._ask(missing), strict=True))
+            self._bytes += sum(self._known[number].nbytes for number in missing)
+        return self._known
 
 
 def _distinct(digests: bytes) -> tuple[Numbers, Numbers]:
