@@ -4,7 +4,6 @@ The prompt is the imports and enclosing lines above a function, its signature an
 body. Split by file. Nothing is run, so the examples carry no tests.
 """
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from analysis.python import Function, Module, parse
+from data.split import is_heldout
 from data.trees import SourceTree, read_checkout, read_package
 from hone.config import Config
 from hone.errors import DataError
@@ -107,11 +107,6 @@ def gather(source: RepositorySource, root: Path, report: Report) -> Gathered:
     return Gathered(
         tree.name, tree.commit, tree.licence, parsed, tuple(train), tuple(heldout), dict(sorted(skipped.items()))
     )
-
-
-def is_heldout(path: str, fraction: float) -> bool:
-    """Whether a file is on the held-out side: decided by the hash of its path alone."""
-    return int.from_bytes(hashlib.sha256(path.encode()).digest()[:8], "big") < fraction * 2**64
 
 
 def _tree(source: RepositorySource, root: Path) -> SourceTree:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from data.dataset import DataConfig, build_dataset, duplicate_key
-from data.repository import is_heldout
+from data.split import is_heldout
 from hone.config import load_config
 from hone.errors import Busy, ConfigError, DataError
 from hone.files import locked, sha256_file
