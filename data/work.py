@@ -40,22 +40,24 @@ class Work:
     place: Path
 
     def key(self, entry: Entry) -> bytes:
-        """See `key_of`."""
-        return key_of(self.tree.name, self.tree.licence, entry)
+        """See `key_of`. A licence that the recipe states is allowed, one that was found may not be."""
+        return key_of(self.tree.name, f"{self.tree.licence}\0{self.source.licence}", entry)
 
 
-def do(work: Work, config: DataConfig) -> int:
+def do(work: Work, config: DataConfig) -> str:
     """Makes a shard: takes over what an earlier one knows of the same files, and works on the others.
 
-    Returns how many files those were. Raises `OSError` where the shard cannot be written.
+    Returns why it cannot be written; nothing where it is.
     """
     rows = known(work)
-    fresh = 0
+    fresh: Rows = {}
     for key, file in unknown(work, rows, config):
-        rows.setdefault(key, []).append(curated(key, file, work.source, config))
-        fresh += 1
-    finish(work, rows)
-    return fresh
+        fresh.setdefault(key, []).append(curated(key, file, work.source, config))
+    try:
+        finish(work, rows | fresh)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def known(work: Work) -> Rows:
