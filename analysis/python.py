@@ -62,9 +62,9 @@ class Module(Record, frozen=True):
     fault: Fault | None = None
 
 
-def parse(source: bytes) -> Module:
+def parse(source: bytes | str) -> Module:
     """Reads one file's imports and functions, in the order of its lines."""
-    text = decode(source)
+    text = decode(source) if isinstance(source, bytes) else source
     if isinstance(text, Fault):
         return Module(fault=text)
     tree = _tree_of(text)
