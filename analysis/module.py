@@ -8,7 +8,7 @@ from tree_sitter import Parser, Tree
 from analysis.languages import LANGUAGES
 from analysis.languages.adapter import Adapter
 from analysis.languages.generic import PACKED, generic
-from analysis.syntax import Fault, Syntax, faults_of, syntax_of
+from analysis.syntax import Fault, Syntax, faults_of, nodes_at, syntax_of
 from hone.errors import AnalysisError
 
 
@@ -30,6 +30,10 @@ class Module:
     def errors(self) -> tuple[Fault, ...]:
         """Where the code is broken, in the order of the lines; at most a hundred places."""
         return faults_of(self._tree)
+
+    def nodes_at(self, byte: int) -> tuple[tuple[int, int], ...]:
+        """Where the named nodes around a byte stand, from the whole file down to the innermost."""
+        return nodes_at(self._tree, byte)
 
     def text(self, start: int, end: int) -> str:
         """A part of the source; what is no UTF-8 is replaced."""

@@ -156,15 +156,16 @@ def measure_loss(
     clock: Callable[[], float],
     progress: Progress,
 ) -> tuple[Evidence, list[FileResult]]:
-    """Held-out loss of both models on the same completions, summed by file.
+    """Held-out loss of both models on the same answers, summed by file.
 
-    `encoded[i]`, tokenised as in training, comes from file `paths[i]`; what is longer than `max_tokens` is left out,
-    as in training. `contamination` names by `ids[i]` what stands in the training data; None where nobody looked.
+    `encoded[i]`, tokenised as in training, comes from file `paths[i]`; what is longer than `max_tokens`, or has
+    nothing to say, is left out, as in training. `contamination` names by `ids[i]` what stands in the training data;
+    None where nobody looked.
     Raises `EvaluationError` where nothing is left.
     """
     found = set(contamination.contaminated) if contamination else set()
     known = [id in found for id in ids] or [False] * len(encoded)
-    fitting = [one for one in zip(encoded, paths, known, strict=True) if len(one[0][0]) <= max_tokens]
+    fitting = [one for one in zip(encoded, paths, known, strict=True) if len(one[0][0]) <= max_tokens and one[0][1]]
     chosen = evenly_spaced(fitting, config.tasks)
     if not chosen:
         raise EvaluationError(

@@ -108,7 +108,7 @@ def _loss(
     encoded = [encode(models.tokenizer, example) for example in examples]
     return measure_loss(
         models,
-        [(list(one.ids), one.prompt_tokens) for one in encoded],
+        [(one.ids, one.trained) for one in encoded],
         [f"{example.origin.source}/{example.origin.path}" for example in examples],
         recipe.evaluation,
         digests,
