@@ -6,7 +6,7 @@ that was killed goes on where it was, and a new commit costs the files that it c
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,8 +22,9 @@ from data.config import DataConfig
 from data.reading import list_source, open_source, place_of
 from data.shards import Row, name_of, read_rows, shards
 from data.sources import FileSource
+from data.suites import Suite
 from data.trees import Tree
-from data.work import Work, do, finish
+from data.work import Rules, Work, do, finish
 from hone.errors import DataError
 from hone.files import sha256_bytes, sha256_tree
 
@@ -54,10 +55,10 @@ class Curated:
         return self.tree.name
 
 
-def cache_folder(config: DataConfig, cache: Path) -> Path:
+def cache_folder(config: DataConfig, suites: Sequence[Suite], cache: Path) -> Path:
     """Where shards of this configuration lie: another one, or other code, could say something else of a file."""
     behind = {name: version(name) for name in _BEHIND}
-    own = {"code": _code_digest(), "behind": behind, "config": config.of_one_file()}
+    own = {"code": _code_digest(), "behind": behind, "config": config.of_one_file(), "suites": suites}
     return cache / sha256_bytes(msgspec.json.encode(own, order="deterministic"))[7:23]
 
 
@@ -91,33 +92,34 @@ def clean(folder: Path, used: Iterable[Path]) -> None:
 
 
 @contextmanager
-def runner(config: DataConfig) -> Iterator[Run]:
+def runner(rules: Rules) -> Iterator[Run]:
     """Runs shards where the configuration says so."""
-    yield here(config) if config.workers == 0 else in_workers(config, config.workers)
+    workers = rules.config.workers
+    yield here(rules) if workers == 0 else in_workers(rules, workers)
 
 
-def here(config: DataConfig) -> Run:
+def here(rules: Rules) -> Run:
     """Runs shards in this process, without limits; for a handful of files that costs less than a worker's start."""
 
     def run(works: Iterable[Work]) -> Iterator[tuple[Work, str]]:
         for work in works:
-            yield work, do(work, config)
+            yield work, do(work, rules)
 
     return run
 
 
-def in_workers(config: DataConfig, workers: int | None) -> Run:
+def in_workers(rules: Rules, workers: int | None) -> Run:
     """Runs shards in worker processes; a file that hangs or explodes there is cut off, and the others go on."""
 
     def run(works: Iterable[Work]) -> Iterator[tuple[Work, str]]:
-        made = map_files(partial(do, config=config), works, workers=workers, time_s=SHARD_S, memory_bytes=MEMORY_BYTES)
+        made = map_files(partial(do, rules=rules), works, workers=workers, time_s=SHARD_S, memory_bytes=MEMORY_BYTES)
         for outcome in made:
-            yield outcome.item, outcome.value if outcome.value is not None else _apart(outcome, config)
+            yield outcome.item, outcome.value if outcome.value is not None else _apart(outcome, rules)
 
     return run
 
 
-def _apart(failed: Outcome[Work, str], config: DataConfig) -> str:
+def _apart(failed: Outcome[Work, str], rules: Rules) -> str:
     """Makes a shard one file at a time, to find the one that is too much; that one is refused."""
     work = failed.item
     rows: dict[bytes, list[Row]] = {}
@@ -125,7 +127,7 @@ def _apart(failed: Outcome[Work, str], config: DataConfig) -> str:
         Work(work.source, work.tree, (entry,), work.place.with_suffix(f".{number}"))
         for number, entry in enumerate(work.entries)
     ]
-    for outcome in map_files(partial(do, config=config), alone, time_s=FILE_S, memory_bytes=MEMORY_BYTES):
+    for outcome in map_files(partial(do, rules=rules), alone, time_s=FILE_S, memory_bytes=MEMORY_BYTES):
         one = outcome.item
         if outcome.value:
             return outcome.value

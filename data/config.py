@@ -9,6 +9,7 @@ from data.corpus import CorpusConfig
 from data.examples import TaskConfig
 from data.filters import FilterConfig
 from data.sources import Source
+from data.suites import SuiteFile
 from hone.config import Config
 
 
@@ -21,6 +22,8 @@ class DataConfig(Config):
     """Which files may be taken."""
     filters: FilterConfig = FilterConfig()
     """Which of those are worth it."""
+    decontaminate: tuple[SuiteFile, ...] = ()
+    """Benchmarks that must not be trained on: a file that holds a part of one is left out."""
     tasks: TaskConfig = TaskConfig()
     """What is made of them."""
     corpus: CorpusConfig | None = None
@@ -34,4 +37,4 @@ class DataConfig(Config):
 
     def of_one_file(self) -> dict[str, object]:
         """What decides on a file alone, as plain values."""
-        return self.model_dump(mode="json", include={"licences", "filters", "tasks"})
+        return self.model_dump(mode="json", include={"licences", "filters", "decontaminate", "tasks"})

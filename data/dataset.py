@@ -13,8 +13,11 @@ from pathlib import Path
 from data.build import Progress, cache_folder, clean, curate_sources, runner
 from data.config import DataConfig
 from data.decide import decide
+from data.decontamination import Gate
 from data.generated import GeneratedSource, generate
 from data.sources import FileSource
+from data.suites import read_suite
+from data.work import Rules
 from data.writing import Made, Part, write_files
 from hone.errors import DataError
 from hone.files import locked
@@ -44,8 +47,9 @@ def build_dataset(
 
 def _build(config: DataConfig, out: Path, progress: Progress, root: Path, cache: Path) -> Manifest:
     files: list[FileSource] = [one for one in config.sources if not isinstance(one, GeneratedSource)]
-    folder = cache_folder(config, cache)
-    with runner(config) as run:
+    suites = [read_suite(one, root) for one in config.decontaminate]
+    folder = cache_folder(config, suites, cache)
+    with runner(Rules(config, Gate(suites))) as run:
         curated = curate_sources(files, root, folder, run, progress)
     waiting = iter(curated)
     parts: list[Part] = [
