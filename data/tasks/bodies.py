@@ -75,7 +75,7 @@ def _of_others(file: CodeFile, config: BodyConfig, left_out: Counter[str]) -> It
         lines = file.text.count("\n", own, start) + function.docstring.count("\n") + 3  # the comment's own marks too
         yield Example(
             id=f"{file.source}/{file.path}:{function.place.first_line}",
-            prompt=tail(file.text[:start], config.max_prompt_chars, lines + config.context_lines),
+            prompt=tail(file.text[:start], config.max_prompt_chars, lines + config.context_lines).lstrip("\n"),
             completion=f"{body}\n",
             entry_point=function.qualified_name,
             origin=origin_of(file, function.place.first_line, function.place.last_line),
