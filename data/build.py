@@ -7,7 +7,6 @@ that was killed goes on where it was, and a new commit costs the files that it c
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -58,11 +57,12 @@ class Curated:
 def cache_folder(config: DataConfig, suites: Sequence[Suite], cache: Path) -> Path:
     """Where shards of this configuration lie: another one, or other code, could say something else of a file."""
     behind = {name: version(name) for name in _BEHIND}
-    own = {"code": _code_digest(), "behind": behind, "config": config.of_one_file(), "suites": suites}
+    own = {"code": code_digest(), "behind": behind, "config": config.of_one_file(), "suites": suites}
     return cache / sha256_bytes(msgspec.json.encode(own, order="deterministic"))[7:23]
 
 
-def _code_digest() -> str:
+def code_digest() -> str:
+    """Of all code that decides what is said of a file."""
     folders = [Path(package.__path__[0]) for package in (data, analysis)]
     return " ".join(sha256_tree(folder, suffixes=(".py", ".scm")) for folder in folders)
 
@@ -89,13 +89,6 @@ def clean(folder: Path, used: Iterable[Path]) -> None:
     others = [place for place in folder.parent.iterdir() if place.is_dir() and place.name != "git"]
     for place in sorted(others, key=lambda place: place.stat().st_mtime_ns)[:-CONFIGURATIONS]:
         shutil.rmtree(place, ignore_errors=True)
-
-
-@contextmanager
-def runner(rules: Rules) -> Iterator[Run]:
-    """Runs shards where the configuration says so."""
-    workers = rules.config.workers
-    yield here(rules) if workers == 0 else in_workers(rules, workers)
 
 
 def here(rules: Rules) -> Run:
@@ -172,7 +165,7 @@ def _curate(source: FileSource, tree: Tree, folder: Path, run: Run, progress: Pr
     for work, problem in run(missing()):
         if problem:
             raise DataError(
-                f"shards of source `{tree.name}` cannot be written: {problem}; free the place, and run again"
+                f"shards of `{tree.name}` cannot be written: {problem}; free the place, and run again to go on"
             )
         done += len(work.entries)
         progress(what, done, max(done, total))

@@ -6,11 +6,12 @@ absent. docs/data.md describes its files.
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from data.build import Progress, cache_folder, clean, curate_sources, runner
+from data.build import Progress, Run, cache_folder, clean, curate_sources, here, in_workers
+from data.cluster import on_cluster
 from data.config import DataConfig
 from data.decide import decide
 from data.decontamination import Gate
@@ -49,7 +50,7 @@ def _build(config: DataConfig, out: Path, progress: Progress, root: Path, cache:
     files: list[FileSource] = [one for one in config.sources if not isinstance(one, GeneratedSource)]
     suites = [read_suite(one, root) for one in config.decontaminate]
     folder = cache_folder(config, suites, cache)
-    with runner(Rules(config, Gate(suites))) as run:
+    with _runner(Rules(config, Gate(suites))) as run:
         curated = curate_sources(files, root, folder, run, progress)
     waiting = iter(curated)
     parts: list[Part] = [
@@ -62,6 +63,16 @@ def _build(config: DataConfig, out: Path, progress: Progress, root: Path, cache:
     if curated:
         clean(folder, [place for one in curated for place in one.shards])
     return manifest
+
+
+@contextmanager
+def _runner(rules: Rules) -> Iterator[Run]:
+    """Runs shards where the configuration says so."""
+    if rules.config.engine == "ray":
+        with on_cluster(rules) as run:
+            yield run
+    else:
+        yield here(rules) if rules.config.workers == 0 else in_workers(rules, rules.config.workers)
 
 
 def _generated(source: GeneratedSource, seed: int, progress: Progress) -> Made:

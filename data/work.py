@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ def do(work: Work, rules: Rules) -> str:
     try:
         finish(work, rows | fresh)
     except OSError as error:
-        return error.strerror or str(error)
+        return trouble(error)
     return ""
 
 
@@ -88,6 +89,11 @@ def unknown(work: Work, rows: Rows, config: DataConfig) -> Iterator[tuple[bytes,
     entries = [entry for entry in work.entries if work.key(entry) not in rows]
     for number, file in read_source(work.source, work.tree, entries, config.filters):
         yield work.key(entries[number]), file
+
+
+def trouble(error: OSError) -> str:
+    """What the system says; Parquet's own library says more, on lines of its own."""
+    return os.strerror(error.errno) if error.errno else " ".join(str(error).split())
 
 
 def finish(work: Work, rows: Rows) -> None:
