@@ -111,24 +111,31 @@ def _kind(node: ast.AST) -> str:
 def _likeness(function: FunctionNode, *, literals: bool) -> Likeness:
     """Names are numbered in the order in which they appear."""
     words: list[str] = []
-    names = {name: name for name in _KEPT_NAMES - _own_names(function)}
-    nodes = _write(function, words, names, literals)
+    nodes = _write(function, words, _Names(function), literals)
     digest = sha256_bytes(" ".join(words).encode())
     return Likeness(function.name, digest, nodes, function.lineno, function.end_lineno or function.lineno)
 
 
-def _own_names(function: FunctionNode) -> set[str]:
-    """Its own, its arguments' and those that are assigned in it, but for `self` and `cls`."""
-    own = {function.name}
-    for node in ast.walk(function):
-        if isinstance(node, ast.arg):
-            own.add(node.arg)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            own.add(node.id)
-    return own - {"self", "cls"}
+class _Names(dict[str, str]):
+    """What a name is written as: a number, unless it is one of `_KEPT_NAMES` and the function gives it no meaning."""
+
+    def __init__(self, function: FunctionNode) -> None:
+        own = {function.name}
+        for node in ast.walk(function):
+            if isinstance(node, ast.arg):
+                own.add(node.arg)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                own.add(node.id)
+        self._kept = _KEPT_NAMES - (own - {"self", "cls"})
+
+    def __missing__(self, name: str) -> str:
+        if name in self._kept:
+            return name
+        self[name] = f"_{len(self)}"
+        return self[name]
 
 
-def _write(node: object, words: list[str], names: dict[str, str], literals: bool) -> int:
+def _write(node: object, words: list[str], names: _Names, literals: bool) -> int:
     """Appends a part of a tree; how many nodes it has."""
     if isinstance(node, list):
         words.append("[")
@@ -151,7 +158,7 @@ def _write(node: object, words: list[str], names: dict[str, str], literals: bool
     for field in _FIELDS[kind]:
         value = getattr(node, field, None)
         if field == named and value is not None:
-            words.append(names.setdefault(value, f"_{len(names)}"))
+            words.append(names[value])
         else:
             count += _write(value, words, names, literals)
     return count

@@ -52,7 +52,7 @@ class _Part:
         self._names: dict[str, tuple[str, str]] = {}  # of a document in the index → suite and task
         self._trees: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
         self._shapes: set[Shape] = set()
-        documents = []
+        documents: list[Document] = []
         for suite in suites:
             for task in suite.tasks:
                 id = str(len(documents))

@@ -50,7 +50,7 @@ class Suite(Record, frozen=True):
 def read_suite(file: SuiteFile, root: Path) -> Suite:
     """Reads one file. Raises `DataError` naming it, and the line that is wrong."""
     path = root / Path(file.path).expanduser()
-    tasks = []
+    tasks: list[SuiteTask] = []
     for at, row in _rows(path):
         try:
             tasks.append(_READERS[file.format](row, f"{path.name}:{len(tasks) + 1}"))
@@ -116,9 +116,7 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Json]]]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"suite `{path}` is a truncated or damaged gzip file; fetch it again") from error
     except OSError as error:
-        raise DataError(
-            f"suite `{path}` cannot be read: {error.strerror}; see `decontaminate` in the recipe"
-        ) from error
+        raise DataError(f"suite `{path}` cannot be read: {error.strerror}; see `decontaminate`") from error
 
 
 def _object(line: bytes, at: str) -> dict[str, Json]:

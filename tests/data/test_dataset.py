@@ -8,7 +8,7 @@ import pytest
 
 from data.config import DataConfig
 from data.dataset import build_dataset
-from data.decide import is_heldout
+from data.split import is_heldout
 from data.work import example_key
 from hone.config import load_config
 from hone.errors import Busy, ConfigError, DataError
