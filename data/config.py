@@ -1,5 +1,7 @@
 """The `data` part of a recipe."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from data.allowed import LicenceConfig
@@ -7,6 +9,7 @@ from data.corpus import CorpusConfig
 from data.examples import TaskConfig
 from data.filters import FilterConfig
 from data.sources import Source
+from data.suites import SuiteFile
 from hone.config import Config
 
 
@@ -19,9 +22,19 @@ class DataConfig(Config):
     """Which files may be taken."""
     filters: FilterConfig = FilterConfig()
     """Which of those are worth it."""
+    decontaminate: tuple[SuiteFile, ...] = ()
+    """Benchmarks that must not be trained on: a file that holds a part of one is left out."""
     tasks: TaskConfig = TaskConfig()
     """What is made of them."""
     corpus: CorpusConfig | None = None
     """What to pretrain a base model on; null where the recipe names a ready one."""
     seed: int = 0
     """Chooses generated tasks and the order of the corpus; splits do not depend on it."""
+    engine: Literal["local", "ray"] = "local"
+    """Where files are worked on: in processes of this machine, or on the Ray cluster that it belongs to."""
+    workers: int | None = Field(None, ge=0)
+    """Processes of this machine; null: one for each core. 0: this very process, without limits of time and memory."""
+
+    def of_one_file(self) -> dict[str, object]:
+        """What decides on a file alone, as plain values."""
+        return self.model_dump(mode="json", include={"licences", "filters", "decontaminate", "tasks"})

@@ -10,6 +10,7 @@ from analysis.python import Fault
 from data import rows, trees
 from data.files import CodeFile, text_of
 from data.filters import FilterConfig, Rejection, too_large
+from data.git import without_login
 from data.sources import DatasetSource, FileSource, PackageSource, RepositorySource, wants
 from data.trees import Entry, Skipped, Tree
 from hone.files import sha256_bytes
@@ -40,6 +41,14 @@ def open_source(source: FileSource, root: Path, fetched: Path) -> Tree:
     """
     tree = _opened(source, root, fetched)
     return msgspec.structs.replace(tree, name=source.name or tree.name, licence=source.licence or tree.licence)
+
+
+def place_of(source: FileSource) -> str:
+    """Where a source is, as the recipe says it, without a login."""
+    if isinstance(source, PackageSource):
+        return source.package
+    url = source.url if isinstance(source, RepositorySource) else None
+    return without_login(url) if url else str(source.path)
 
 
 def list_source(source: FileSource, tree: Tree, skipped: Skipped) -> Iterator[Entry]:

@@ -21,6 +21,13 @@ class Group(Record, frozen=True):
     examples: int = 0
 
 
+class Count(Record, frozen=True):
+    """How often something came up."""
+
+    name: str
+    count: int
+
+
 class Rejected(Record, frozen=True):
     """What one filter left out."""
 
@@ -63,7 +70,7 @@ class TaskCount(Record, frozen=True):
     task: str
     train: int
     heldout: int
-    dropped: dict[str, int] = {}  # reason → examples that were not made
+    dropped: tuple[Count, ...] = ()  # examples that were not made, by reason
 
 
 class Sample(Record, frozen=True):
@@ -90,7 +97,7 @@ class Statistics(Record, frozen=True):
     rejected: tuple[Rejected, ...] = ()
     twins: Twins | None = None
     overlaps: tuple[SuiteOverlap, ...] = ()
-    redacted: dict[str, int] = {}  # kind of secret or personal data → replaced
+    redacted: tuple[Count, ...] = ()  # by kind of secret or personal data
     lengths: tuple[Histogram, ...] = ()
     tasks: tuple[TaskCount, ...] = ()
     samples: tuple[Sample, ...] = ()

@@ -13,6 +13,7 @@ import msgspec
 
 from data.allowed import is_allowed
 from data.config import DataConfig
+from data.decontamination import Gate
 from data.examples import examples_of
 from data.files import CodeFile
 from data.filters import Facts, Rejection, rejected
@@ -27,7 +28,17 @@ from hone.records import Example
 EXAMPLE_KEY_BYTES = 8
 _ENCODER = msgspec.json.Encoder()
 
+CONTAMINATED = "contaminated"  # the filter's name for what stands in a benchmark
+
 Rows = dict[bytes, list[Row]]  # by the key of the entry; one row each, of a dataset's entry many
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What decides on a file: the configuration, and the benchmarks that it keeps out, read."""
+
+    config: DataConfig
+    gate: Gate
 
 
 @dataclass(frozen=True)
@@ -40,22 +51,24 @@ class Work:
     place: Path
 
     def key(self, entry: Entry) -> bytes:
-        """See `key_of`."""
-        return key_of(self.tree.name, self.tree.licence, entry)
+        """See `key_of`. A licence that the recipe states is allowed, one that was found may not be."""
+        return key_of(self.tree.name, f"{self.tree.licence}\0{self.source.licence}", entry)
 
 
-def do(work: Work, config: DataConfig) -> int:
+def do(work: Work, rules: Rules) -> str:
     """Makes a shard: takes over what an earlier one knows of the same files, and works on the others.
 
-    Returns how many files those were. Raises `OSError` where the shard cannot be written.
+    Returns why it cannot be written; nothing where it is.
     """
     rows = known(work)
-    fresh = 0
-    for key, file in unknown(work, rows, config):
-        rows.setdefault(key, []).append(curated(key, file, work.source, config))
-        fresh += 1
-    finish(work, rows)
-    return fresh
+    fresh: Rows = {}
+    for key, file in unknown(work, rows, rules.config):
+        fresh.setdefault(key, []).append(curated(key, file, work.source, rules))
+    try:
+        finish(work, rows | fresh)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def known(work: Work) -> Rows:
@@ -82,10 +95,10 @@ def finish(work: Work, rows: Rows) -> None:
     write_rows(work.place, [row for key in keys for row in rows.get(key, [])])
 
 
-def curated(key: bytes, read: ReadFile | Unread, source: FileSource, config: DataConfig) -> Row:
+def curated(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rules) -> Row:
     """All that can be said of one file alone."""
     file = msgspec.structs.replace(read.file, licence=licence_in(read.file.text) or read.file.licence)
-    refused = read.rejection if isinstance(read, Unread) else _refused(file, source, config)
+    refused = read.rejection if isinstance(read, Unread) else _refused(file, source, rules)
     row = Row(
         key=key,
         path=file.path,
@@ -100,7 +113,7 @@ def curated(key: bytes, read: ReadFile | Unread, source: FileSource, config: Dat
         return msgspec.structs.replace(row, filter=refused.filter, why=refused.why)
     signed = sign([file.text.encode()])
     left_out: Counter[str] = Counter()
-    examples = list(examples_of(file, config.tasks, left_out))
+    examples = list(examples_of(file, rules.config.tasks, left_out))
     return msgspec.structs.replace(
         row,
         text=file.text,
@@ -123,9 +136,20 @@ def example_key(example: Example) -> bytes:
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=EXAMPLE_KEY_BYTES).digest()
 
 
-def _refused(file: CodeFile, source: FileSource, config: DataConfig) -> Rejection | None:
-    """By its licence, or else by the first filter."""
+def _refused(file: CodeFile, source: FileSource, rules: Rules) -> Rejection | None:
+    """By its licence, or else by the first filter, or else for what it has of a benchmark."""
+    config = rules.config
     stated = (source.licence,) if source.licence else ()
     if not is_allowed(file.licence, (*config.licences.allow, *stated), unknown=config.licences.unknown):
         return Rejection("licence", f"`{file.licence}` is not allowed" if file.licence else "nothing says its licence")
-    return rejected(file, config.filters)
+    return rejected(file, config.filters) or _contaminated(file, rules.gate)
+
+
+def _contaminated(file: CodeFile, gate: Gate) -> Rejection | None:
+    findings = gate.findings(file.text, python=file.language == "python")
+    if not findings:
+        return None
+    first = findings[0]
+    lines = f"lines {first.first_line}-{first.last_line}"
+    more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
+    return Rejection(CONTAMINATED, f"{lines} are of {first.suite} {first.task} ({first.kind}){more}")

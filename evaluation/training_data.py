@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from analysis.overlap import Document
 from evaluation.findings import TrainingFile
-from evaluation.overlap import Document
 from evaluation.suites.lines import json_lines
 from hone.errors import DataError
 from hone.files import sha256_bytes, sha256_file

@@ -91,13 +91,14 @@ class SourceUse(Record, frozen=True):
     """What one source gave to a dataset."""
 
     name: str
-    kind: str  # "generated" | "repository" | "library"
+    kind: str  # "generated" | "repository" | "package" | "folder" | "dataset" | "library"
     commit: str
     licence: str
     files: int
     examples: int
     duplicates: int  # exact duplicates removed
     skipped: dict[str, int] = {}  # reason → files left out
+    place: str = ""  # where it was read from, as the recipe says it
 
 
 class Manifest(Record, frozen=True):

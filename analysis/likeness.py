@@ -1,0 +1,166 @@
+"""Functions that are the same program: digests of syntax trees without names, docstrings, annotations and layout.
+
+Python alone, by the standard library's own parser. Says nothing of programs that do the same in another way.
+"""
+
+import ast
+import builtins
+import textwrap
+import warnings
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+
+from hone.files import sha256_bytes
+from hone.records import Record
+
+MIN_NODES = 20  # of a tree, as compared; smaller functions are alike by chance
+_KEPT_NAMES = frozenset(dir(builtins)) | {"self", "cls"}  # but for those that a function gives another meaning
+_NAMES = {  # where a node holds one of a program's own names; those of keywords and imports are other programs' too
+    ast.Name: "id", ast.arg: "arg", ast.FunctionDef: "name", ast.AsyncFunctionDef: "name", ast.ClassDef: "name",
+    ast.ExceptHandler: "name", ast.MatchAs: "name", ast.MatchStar: "name",
+}  # fmt: skip
+_IGNORED = frozenset({"annotation", "ctx", "decorator_list", "kind", "returns", "type_comment", "type_ignores"})
+_FIELDS = {  # what of a node counts
+    kind: tuple(field for field in kind._fields if field not in _IGNORED)
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+}
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+Shape = tuple[int, tuple[str, ...]]  # of a function: its arguments, and what its statements are
+
+
+class Likeness(Record, frozen=True):
+    """One function as it is compared."""
+
+    name: str
+    digest: str
+    nodes: int  # of its tree
+    first_line: int
+    last_line: int
+
+
+def function_digests(source: str, shapes: AbstractSet[Shape] | None = None) -> list[tuple[str, str]] | None:
+    """Name and digest of each function that is large enough; None where the text is no Python.
+
+    Functions have the same digest where only names, docstrings, decorators, annotations, comments and layout differ.
+    With `shapes`, only functions of one of these are looked at: the others can have no digest that matters.
+    """
+    found = likenesses(source, shapes)
+    return None if found is None else [(one.name, one.digest) for one in found if one.nodes >= MIN_NODES]
+
+
+def likenesses(
+    source: str, shapes: AbstractSet[Shape] | None = None, *, literals: bool = True
+) -> list[Likeness] | None:
+    """Each function of any size, as `function_digests`; without `literals`, other numbers and strings are the same."""
+    try:
+        nodes = [node for node in _functions(_parsed(source)) if shapes is None or _shape(node) in shapes]
+        return [_likeness(node, literals=literals) for node in nodes]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def shapes_of(source: str) -> set[Shape]:
+    """The shapes of all functions; none where the text is no Python."""
+    try:
+        return {_shape(node) for node in _functions(_parsed(source))}
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+
+
+def _parsed(source: str) -> ast.Module:
+    with warnings.catch_warnings(action="ignore"):  # odd escapes in other people's code
+        try:
+            return ast.parse(source)
+        except IndentationError:  # a method by itself
+            return ast.parse(textwrap.dedent(source))
+
+
+def _functions(tree: ast.Module) -> Iterator[FunctionNode]:
+    """Every function, found from statement to statement: expressions hold none."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, FunctionNode):
+            yield node
+        for field in ("body", "handlers", "orelse", "finalbody", "cases"):
+            waiting += getattr(node, field, ())
+
+
+def _shape(function: FunctionNode) -> Shape:
+    """What is seen at a glance, and is the same for functions of the same digest."""
+    given = function.args
+    count = len(given.posonlyargs) + len(given.args) + len(given.kwonlyargs)
+    return count, tuple(_kind(statement) for statement in _body(function))
+
+
+def _body(function: FunctionNode) -> list[ast.stmt]:
+    """Without the docstring."""
+    documented = ast.get_docstring(function, clean=False) is not None
+    return (function.body[1:] or [ast.Pass()]) if documented else function.body
+
+
+def _kind(node: ast.AST) -> str:
+    """Asynchronous functions and annotated assignments count as the plain ones."""
+    if isinstance(node, ast.AnnAssign):
+        return "Assign" if node.value else "Expr"
+    return "FunctionDef" if isinstance(node, ast.AsyncFunctionDef) else type(node).__name__
+
+
+def _likeness(function: FunctionNode, *, literals: bool) -> Likeness:
+    """Names are numbered in the order in which they appear."""
+    words: list[str] = []
+    names = {name: name for name in _KEPT_NAMES - _own_names(function)}
+    nodes = _write(function, words, names, literals)
+    digest = sha256_bytes(" ".join(words).encode())
+    return Likeness(function.name, digest, nodes, function.lineno, function.end_lineno or function.lineno)
+
+
+def _own_names(function: FunctionNode) -> set[str]:
+    """Its own, its arguments' and those that are assigned in it, but for `self` and `cls`."""
+    own = {function.name}
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg):
+            own.add(node.arg)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            own.add(node.id)
+    return own - {"self", "cls"}
+
+
+def _write(node: object, words: list[str], names: dict[str, str], literals: bool) -> int:
+    """Appends a part of a tree; how many nodes it has."""
+    if isinstance(node, list):
+        words.append("[")
+        count = sum([_write(one, words, names, literals) for one in node])
+        words.append("]")
+        return count
+    if not isinstance(node, ast.AST):
+        words.append(repr(node))
+        return 0
+    if not literals and (literal := _literal(node)):
+        words.append(literal)
+        return 1
+    if isinstance(node, FunctionNode):
+        node = ast.FunctionDef(node.name, node.args, _body(node), [])
+    elif isinstance(node, ast.AnnAssign):
+        node = ast.Assign([node.target], node.value) if node.value else ast.Expr(node.target)
+    kind = type(node)
+    words.append(kind.__name__)
+    named, count = _NAMES.get(kind), 1
+    for field in _FIELDS[kind]:
+        value = getattr(node, field, None)
+        if field == named and value is not None:
+            words.append(names.setdefault(value, f"_{len(names)}"))
+        else:
+            count += _write(value, words, names, literals)
+    return count
+
+
+def _literal(node: ast.AST) -> str:
+    """What a number or a string is written as, its sign included; empty for what is none."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        return "number" if _literal(node.operand) == "number" else ""
+    if not isinstance(node, ast.Constant) or node.value is None or isinstance(node.value, bool):
+        return ""
+    return "text" if isinstance(node.value, str | bytes) else "" if node.value is ... else "number"

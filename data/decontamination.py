@@ -1,0 +1,78 @@
+"""The gate between benchmarks and training data: finds what of a text stands in a suite, to be removed and listed.
+
+As text, 13 words in a row; and as Python, functions that differ in names, literals, docstrings, comments and layout
+alone. A solution in another language, or rewritten, is not found by its tree.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from analysis.likeness import MIN_NODES, Shape, likenesses, shapes_of
+from analysis.overlap import Document, TokenIndex
+from data.suites import Suite
+from hone.records import Record
+
+WORDS = 13  # as Brown et al. 2020 (GPT-3, appendix C)
+COMMON_TASKS = 2  # of one suite; 13 words that more of its tasks share are the suite's phrasing, and no task's content
+# Tasks from the same source as the training data share its phrasing: one run must then hold most of a task's words, and
+# literals count, as small changes of them are other tasks there.
+SAME_SOURCE_SHARE = 0.9
+EXCERPT_CHARACTERS = 300
+
+
+class Finding(Record, frozen=True):
+    """One part of a text that is of a task."""
+
+    suite: str
+    task: str
+    kind: str  # "words" | "tree"
+    first_line: int  # in the text, from 1
+    last_line: int
+    text: str  # what is shared, cut to 300 characters; of a tree the function's name
+
+
+class Gate:
+    """The suites' index, made once and sent to each worker; about 30 bytes for each of their tokens."""
+
+    def __init__(self, suites: Sequence[Suite]) -> None:
+        sides = [[suite for suite in suites if suite.same_source is same] for same in (False, True)]
+        self._parts = [_Part(side, same_source=bool(same)) for same, side in enumerate(sides) if side]
+
+    def findings(self, text: str, *, python: bool) -> tuple[Finding, ...]:
+        """What of a text is a task's, in the order of the lines; each part once for each task and kind."""
+        found = {finding for part in self._parts for finding in part.findings(text, python=python)}
+        return tuple(sorted(found, key=lambda one: (one.first_line, one.last_line, one.suite, one.task, one.kind)))
+
+
+class _Part:
+    """Suites that are compared in the same way."""
+
+    def __init__(self, suites: Sequence[Suite], *, same_source: bool) -> None:
+        self._same_source = same_source
+        self._names: dict[str, tuple[str, str]] = {}  # of a document in the index → suite and task
+        self._trees: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+        self._shapes: set[Shape] = set()
+        documents = []
+        for suite in suites:
+            for task in suite.tasks:
+                id = str(len(documents))
+                self._names[id] = suite.name, task.id
+                documents.append(Document(id, f"{task.text}\n{task.solution}"))
+                self._shapes |= shapes_of(task.solution)
+                for one in likenesses(task.solution, literals=same_source) or ():
+                    if not same_source or one.nodes >= MIN_NODES:
+                        self._trees[one.digest].append((suite.name, task.id))
+        common = None if same_source else COMMON_TASKS * len(suites)
+        self._index = TokenIndex(documents, WORDS, words=True, most_documents=common)
+
+    def findings(self, text: str, *, python: bool) -> Iterator[Finding]:
+        """Those of this part's suites."""
+        for hit in self._index.hits(text):
+            if self._same_source and hit.tokens < SAME_SOURCE_SHARE * self._index.size(hit.document):
+                continue
+            lines = text.count("\n", 0, hit.start) + 1, text.count("\n", 0, hit.end) + 1
+            shared = " ".join(text[hit.start : hit.end].split())[:EXCERPT_CHARACTERS]
+            yield Finding(*self._names[hit.document], "words", *lines, shared)
+        for one in (likenesses(text, self._shapes, literals=self._same_source) or ()) if python else ():
+            for suite, task in self._trees.get(one.digest, ()):
+                yield Finding(suite, task, "tree", one.first_line, one.last_line, one.name)
