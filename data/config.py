@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from data.allowed import LicenceConfig
 from data.corpus import CorpusConfig
@@ -16,7 +16,7 @@ from hone.config import Config
 class DataConfig(Config):
     """What a dataset is made of, and how."""
 
-    sources: tuple[Source, ...] = Field(min_length=1)
+    sources: tuple[Source, ...]
     """Where the examples come from; each source once."""
     licences: LicenceConfig = LicenceConfig()
     """Which files may be taken."""
@@ -34,6 +34,12 @@ class DataConfig(Config):
     """Where files are worked on: in processes of this machine, or on the Ray cluster that it belongs to."""
     workers: int | None = Field(None, ge=0)
     """Processes of this machine; null: one for each core. 0: this very process, without limits of time and memory."""
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> "DataConfig":
+        if not self.sources:  # `min_length` would complain of a wrong source too
+            raise ValueError("`sources` needs one at least")
+        return self
 
     def of_one_file(self) -> dict[str, object]:
         """What decides on a file alone, as plain values."""

@@ -22,6 +22,7 @@ from data.reading import ReadFile, Unread, read_source
 from data.shards import Row, earlier, key_of, read_rows, write_rows
 from data.shingles import sign
 from data.sources import FileSource
+from data.tasks.bodies import TO_BODY
 from data.trees import Entry, Tree
 from hone.records import Example
 
@@ -127,13 +128,15 @@ def curated(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rule
 
 
 def example_key(example: Example) -> bytes:
-    """Equal for examples that differ in white space or in the context above the function."""
+    """Equal for examples that differ in white space, or of a function and its body in the context above it."""
     name = example.entry_point.rpartition(".")[2]
-    start = max(example.prompt.rfind(f"def {name}("), 0) if name else 0
-    parts = [example.task, "".join((example.prompt[start:] + example.completion + example.suffix).split())]
-    if example.turns:
-        parts.append(msgspec.json.encode(example.turns).decode())
-    return hashlib.blake2b("\0".join(parts).encode(), digest_size=EXAMPLE_KEY_BYTES).digest()
+    start = max(example.prompt.rfind(f"def {name}("), 0)
+    parts = [example.prompt[start:] + example.completion]
+    if example.task != TO_BODY:  # where one part ends tells such examples apart
+        turns = msgspec.json.encode(example.turns).decode()
+        parts = [example.task, example.prompt, example.completion, example.suffix, turns]
+    joined = "\0".join("".join(part.split()) for part in parts)
+    return hashlib.blake2b(joined.encode(), digest_size=EXAMPLE_KEY_BYTES).digest()
 
 
 def _refused(file: CodeFile, source: FileSource, rules: Rules) -> Rejection | None:

@@ -200,7 +200,8 @@ def _check(uses: Sequence[SourceUse], out: _Out) -> None:
         if not use.files and use.kind != "generated":
             problem = f"every file was left out, most by {most}" if use.skipped else "it has none in a known language"
             raise DataError(f"source `{use.name}` gave no file: {problem}; {_way_out(most)}", detail=listed)
-    removed = sum(use.duplicates for use in uses)
+    twins = (f"files: {DUPLICATE}", f"files: {NEAR_DUPLICATE}")
+    removed = sum(use.duplicates + sum(use.skipped.get(twin, 0) for twin in twins) for use in uses)
     if not out.lines["train"].count:
         raise DataError(
             f"no training example is left ({removed} duplicates removed); add a source, or lower `heldout_fraction`"
