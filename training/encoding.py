@@ -37,13 +37,6 @@ class Selection(Record, frozen=True):
     left_out: tuple[LeftOut, ...]
 
     @property
-    def described(self) -> str:
-        """Counts by reason, and the first that it met; empty where everything is trained on."""
-        reasons = Counter(one.reason for one in self.left_out)
-        first = {reason: next(one.id for one in self.left_out if one.reason == reason) for reason in reasons}
-        return "; ".join(f"{count} {reason} (first: `{first[reason]}`)" for reason, count in sorted(reasons.items()))
-
-    @property
     def measures(self) -> dict[str, float]:
         """The counts by their metrics' names."""
         reasons = Counter(one.reason for one in self.left_out)
@@ -52,6 +45,13 @@ class Selection(Record, frozen=True):
             "examples_too_long": reasons[TOO_LONG],
             "examples_with_nothing_to_train_on": reasons[NOTHING],
         }
+
+
+def described(left_out: Sequence[LeftOut]) -> str:
+    """Counts by reason, and the first that each met."""
+    reasons = Counter(one.reason for one in left_out)
+    first = {reason: next(one.id for one in left_out if one.reason == reason) for reason in reasons}
+    return "; ".join(f"{count} {reason} (first: `{first[reason]}`)" for reason, count in sorted(reasons.items()))
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, example: Example) -> Encoded:
@@ -69,10 +69,10 @@ def encode(tokenizer: PreTrainedTokenizerBase, example: Example) -> Encoded:
     return Encoded(ids, ((len(prompt), len(ids)),))
 
 
-def select(tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], max_tokens: int) -> Selection:
+def divide(tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], max_tokens: int) -> Selection:
     """Encodes the examples, without those of more than `max_tokens` and those with nothing to train on.
 
-    Raises `TrainingError` where none is left, or the base model lacks what they need.
+    Raises `TrainingError` where the base model lacks what they need.
     """
     encoded, left_out = [], []
     for example in examples:
@@ -81,12 +81,18 @@ def select(tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], max_
             left_out.append(LeftOut(example.id, example.task, reason, len(one.ids)))
         else:
             encoded.append(one)
-    if not encoded:
+    return Selection(tuple(encoded), tuple(left_out))
+
+
+def select(tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], max_tokens: int) -> Selection:
+    """As `divide`. Raises `TrainingError` where nothing is left to train on, too."""
+    selection = divide(tokenizer, examples, max_tokens)
+    if not selection.encoded:
         raise TrainingError(
             f"none of the {len(examples)} training examples has a label to train on within `max_tokens: {max_tokens}`; "
             "raise `max_tokens`, or look at them with `hone data show --mask`"
         )
-    return Selection(tuple(encoded), tuple(left_out))
+    return selection
 
 
 def left_out_for(example: Example, encoded: Encoded, max_tokens: int) -> str:

@@ -14,7 +14,7 @@ from hone.errors import TrainingError
 from hone.records import Example
 from training.checkpoints import run_folder
 from training.config import LoraConfig, TrainConfig
-from training.encoding import Selection, bucketed_batches, collate, select
+from training.encoding import Selection, bucketed_batches, collate, described, select
 from training.lora_linear import fuse_adapters
 from training.saving import load_base, load_tokenizer, save_adapter
 from training.spans import Encoded
@@ -45,7 +45,7 @@ def finetune(
     selection = select(tokenizer, examples, config.max_tokens)
     selected(selection)
     if selection.left_out:
-        said(f"{len(selection.left_out)} of {len(examples)} examples left out: {selection.described}")
+        said(f"{len(selection.left_out)} of {len(examples)} examples left out: {described(selection.left_out)}")
     encoded = selection.encoded
     model = load_base(base, dtype=config.base_dtype)
     _check_rows(model, tokenizer, encoded)

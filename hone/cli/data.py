@@ -9,8 +9,7 @@ from hone.cli.show import counting
 from hone.layout import find_layout
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
+    from hone.layout import Layout
     from hone.records import Example, Manifest, SourceUse
 
 app = typer.Typer(
@@ -44,30 +43,30 @@ def build(recipe: Recipe = None) -> None:
 @app.command()
 def show(
     count: Annotated[int, typer.Argument(metavar="N", min=1, help="How many, spread evenly over the split.")] = 1,
+    *,
     split: Side = "train",
     identity: Annotated[str | None, typer.Option("--id", help="One example by its id, from either split.")] = None,
+    task: Annotated[str | None, typer.Option("--task", help="Examples of one task alone: `fill`, say.")] = None,
+    mask: Annotated[bool, typer.Option("--mask", help="As the base model reads them, what is learnt marked.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="With brackets and not with colours.")] = False,
 ) -> None:
-    """Print examples: the prompt, the completion that is trained on, the tests, and where they come from.
+    """Print examples: what is given, what is trained on, the tests, and where they come from.
 
-    Example: hone data show 3 --split heldout
+    Example: hone data show 3 --task fill --mask
     """
     from rich.console import Console
 
-    from hone.errors import DataError
-    from hone.records import read_examples
+    from hone.cli.data_show import drawn, show_masks
 
     layout = find_layout()
-    if identity is None:
-        found = read_examples(layout.data / f"{split}.jsonl")
-        chosen = [found[number * len(found) // min(count, len(found))] for number in range(min(count, len(found)))]
-    else:
-        both = [one for name in ("train", "heldout") for one in read_examples(layout.data / f"{name}.jsonl")]
-        chosen = [example for example in both if example.id == identity]
-        if not chosen:
-            raise DataError(f"no example has the id `{identity}`; `hone data show 20` lists some")
+    found = _examples(layout, split, identity, task)
+    chosen = [found[number * len(found) // min(count, len(found))] for number in range(min(count, len(found)))]
     console = Console(soft_wrap=True, highlight=False)
+    if mask:
+        show_masks(layout, chosen, found, console, plain=plain or not console.is_terminal)
+        return
     for example in chosen:
-        console.print(_drawn(example))
+        console.print(drawn(example))
 
 
 @app.command()
@@ -85,36 +84,21 @@ def stats(as_json: Annotated[bool, typer.Option("--json", help="The manifest its
         _print_manifest(manifest)
 
 
-def _drawn(example: "Example") -> "Text":
-    """One example as text: names and places dim, the prompt plain, the completion highlighted with a bar before it."""
-    from rich.syntax import Syntax
-    from rich.text import Text
+def _examples(layout: "Layout", split: str, identity: str | None, task: str | None) -> "list[Example]":
+    """The examples that are meant, at least one. Raises `DataError` where there is none."""
+    from hone.errors import DataError
+    from hone.records import read_examples
 
-    python = Syntax("", "python", theme="ansi_dark")  # the terminal's own colours
-    origin = example.origin
-    place = f"{origin.path}:{origin.first_line}-{origin.last_line}" if origin.path else "made by data/generated.py"
-    facts = [example.id, f"{origin.source} {origin.commit}".strip(), place, origin.licence or "licence unknown"]
-    drawn = Text.assemble((" · ".join(facts), "bold"), "\n")
-    drawn.append_text(_barred(Text(_printable(example.prompt)), "  "))
-    drawn.append_text(_barred(python.highlight(_printable(example.completion)), "│ "))
-    for test in example.tests:
-        arguments = ", ".join(repr(argument) for argument in test.arguments)
-        drawn.append(f"  {example.entry_point}({arguments}) == {test.expected!r}\n", style="dim")
-    return drawn
-
-
-def _barred(code: "Text", bar: str) -> "Text":
-    """The lines of a text, each behind a bar."""
-    from rich.text import Text
-
-    lines = code.split("\n")
-    return Text("").join(Text.assemble((bar, "green"), line, "\n") for line in lines)
-
-
-def _printable(code: str) -> str:
-    """Somebody's source may hold escape codes; a terminal must not obey them."""
-    shown = "".join(sign if sign.isprintable() or sign in "\n\t" else "�" for sign in code.rstrip("\n"))
-    return shown.expandtabs(4)
+    if identity is not None:
+        both = [one for name in ("train", "heldout") for one in read_examples(layout.data / f"{name}.jsonl")]
+        if found := [example for example in both if example.id == identity]:
+            return found
+        raise DataError(f"no example has the id `{identity}`; `hone data show 20` lists some")
+    found = read_examples(layout.data / f"{split}.jsonl")
+    if task and not (of_task := [example for example in found if example.task == task]):
+        there = ", ".join(f"`{name}`" for name in sorted({example.task for example in found}))
+        raise DataError(f"no example of the split `{split}` is of the task `{task}`; there are: {there or 'none'}")
+    return of_task if task else found
 
 
 def _print_manifest(manifest: "Manifest") -> None:

@@ -9,7 +9,7 @@ import pytest
 from hone.errors import TrainingError
 from hone.records import Example, Origin
 from tests.serving.tiny import spaced_tokenizer
-from training.encoding import IGNORED, bucketed_batches, collate, encode, select, shown
+from training.encoding import IGNORED, bucketed_batches, collate, described, encode, select, shown
 from training.saving import load_tokenizer
 
 
@@ -43,7 +43,10 @@ def test_what_is_left_out_is_told_with_its_reason(base: Path, examples: list[Exa
         ("long", "longer than `max_tokens`"),
         ("blank", "nothing to train on"),
     ]
-    assert selection.described == "1 longer than `max_tokens` (first: `long`); 1 nothing to train on (first: `blank`)"
+    assert (
+        described(selection.left_out)
+        == "1 longer than `max_tokens` (first: `long`); 1 nothing to train on (first: `blank`)"
+    )
     assert list(selection.measures.values()) == [3, 1, 1]
 
 
