@@ -9,6 +9,7 @@ from data.corpus import CorpusConfig
 from data.examples import TaskConfig
 from data.filters import FilterConfig
 from data.sources import Source
+from data.split import SplitBy
 from data.suites import SuiteFile
 from hone.config import Config
 
@@ -24,6 +25,9 @@ class DataConfig(Config):
     """Which of those are worth it."""
     decontaminate: tuple[SuiteFile, ...] = ()
     """Benchmarks that must not be trained on: a file that holds a part of one is left out."""
+    split_by: SplitBy | None = None
+    """What is held out as a whole: a `file`, or a `repository`; null: repositories where a dataset names them, or else
+    files. The hash of its name decides, so that it keeps its side as others come and go."""
     tasks: TaskConfig = TaskConfig()
     """What is made of them."""
     corpus: CorpusConfig | None = None

@@ -58,7 +58,7 @@ def _build(config: DataConfig, out: Path, progress: Progress, root: Path, cache:
         for one in config.sources
     ]
     _check_names(parts)
-    decided = decide(curated, cache, progress)
+    decided = decide(curated, config.split_by, cache, progress)
     manifest = _replace(out, lambda beside: write_files(config, parts, decided, beside, progress))
     if curated:
         clean(folder, [place for one in curated for place in one.shards])

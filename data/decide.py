@@ -4,7 +4,6 @@ Streams over small columns of the shards; texts are read again for the few that 
 a file.
 """
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from data.build import Curated, Progress
 from data.duplicates import Clusters, Duplicates, Member
 from data.shards import read_columns
 from data.shingles import Hashes, Numbers, Signed, shingle_sets
+from data.sources import DatasetSource, FileSource
+from data.split import SplitBy, is_heldout
 from data.work import EXAMPLE_KEY_BYTES
 
 Flags = npt.NDArray[np.bool_]
@@ -34,13 +35,12 @@ class Decided:
     names: dict[int, str]  # of those that are kept in the place of others: SOURCE/PATH
 
 
-def is_heldout(path: str, fraction: float) -> bool:
-    """Whether a file is on the held-out side: decided by the hash of its path alone."""
-    return int.from_bytes(hashlib.sha256(path.encode("utf-8", "surrogatepass")).digest()[:8], "big") < fraction * 2**64
+def decide(sources: Sequence[Curated], by: SplitBy | None, folder: Path, progress: Progress) -> Decided:
+    """Sides and duplicates. `folder` takes signatures while they are looked at.
 
-
-def decide(sources: Sequence[Curated], folder: Path, progress: Progress) -> Decided:
-    """Sides and duplicates. `folder` takes signatures while they are looked at."""
+    By default a dataset that names its rows' repositories is split by those, and every other source by file: a few
+    repositories would hardly ever lie on both sides.
+    """
     shards = [(curated, place) for curated in sources for place in curated.shards]
     heldout: list[bool] = []
     texts: list[bytes] = []
@@ -48,7 +48,8 @@ def decide(sources: Sequence[Curated], folder: Path, progress: Progress) -> Deci
     with Duplicates(folder) as duplicates:
         for curated, place in shards:
             found = [row for row in read_columns(place, *_SIGNED) if not row["filter"]]
-            sides = [is_heldout(row["path"], curated.source.heldout_fraction) for row in found]
+            unit = "repository" if (by or _split_by(curated.source)) == "repository" else "path"
+            sides = [is_heldout(row[unit], curated.source.heldout_fraction) for row in found]
             members = [
                 Member(f"{curated.tree.name}/{row['path']}", side, row["documentation"], row["size"])
                 for row, side in zip(found, sides, strict=True)
@@ -74,6 +75,10 @@ def decide(sources: Sequence[Curated], folder: Path, progress: Progress) -> Deci
     )
 
 
+def _split_by(source: FileSource) -> SplitBy:
+    return "repository" if isinstance(source, DatasetSource) and source.columns.repository else "file"
+
+
 def first_of_each(keys: npt.NDArray[np.uint64], heldout: Flags) -> Flags:
     """Which of equal examples are kept: the first; held-out ones before others, so that they are never trained on."""
     order = np.argsort(~heldout, kind="stable")
@@ -89,7 +94,7 @@ def keys_of(joined: bytes) -> npt.NDArray[np.uint64]:
     return np.frombuffer(joined, np.uint64)
 
 
-_SIGNED = ("filter", "path", "text_digest", "bands", "documentation", "size")
+_SIGNED = ("filter", "path", "repository", "text_digest", "bands", "documentation", "size")
 
 
 def _names(shards: Sequence[tuple[Curated, Path]], counts: Sequence[int], wanted: Numbers) -> Iterator[tuple[int, str]]:

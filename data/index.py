@@ -1,6 +1,5 @@
 """The index of a dataset: one row for each file of the sources, with what became of it. In Parquet, to be asked."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -64,13 +63,22 @@ class Index:
         self._rows.clear()
 
 
+def removed_for(folder: Path, file: Indexed) -> tuple[str, ...]:
+    """The files that were left out as duplicates of this one: SOURCE/PATH."""
+    table = _rows(folder, [("why", "==", f"of {file.source}/{file.path}")])
+    return tuple(f"{row.source}/{row.path}" for row in table)
+
+
 def find(folder: Path, source: str, path: str) -> Indexed | None:
     """One file; None where there is no such file. Raises `DataError` where there is no index."""
+    return next(iter(_rows(folder, [("source", "==", source), ("path", "==", path)])), None)
+
+
+def _rows(folder: Path, filters: list[tuple[str, str, str]]) -> list[Indexed]:
     try:
-        table = pq.read_table(folder / FILE, filters=[("source", "==", source), ("path", "==", path)])
+        table = pq.read_table(folder / FILE, filters=filters)
     except FileNotFoundError:
         raise DataError(f"`{folder / FILE}` is missing; run `hone data build` to write it") from None
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"`{folder / FILE}` cannot be read: {' '.join(str(error).split())}") from error
-    found: Sequence[Indexed] = [Indexed(**row) for row in table.to_pylist()]
-    return found[0] if found else None
+    return [Indexed(**row) for row in table.to_pylist()]

@@ -49,7 +49,7 @@ class RepositorySource(Config):
     exclude: Globs = NO_TESTS
     """Files to leave out of those: tests, other people's code, generated code."""
     heldout_fraction: float = Field(0.15, gt=0, lt=1)
-    """The share of files that is held out, chosen by a hash: a file keeps its side as others come and go."""
+    """The share that is held out; see `split_by`."""
 
     @model_validator(mode="before")
     @classmethod

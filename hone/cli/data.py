@@ -10,7 +10,7 @@ from hone.layout import find_layout
 
 if TYPE_CHECKING:
     from hone.layout import Layout
-    from hone.records import Example, Manifest, SourceUse
+    from hone.records import Example
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="The dataset: build it, look at examples, see what it is made of."
@@ -21,11 +21,21 @@ Side = Annotated[Literal["train", "heldout"], typer.Option("--split", help="Whic
 
 
 @app.command()
-def build(recipe: Recipe = None) -> None:
+def build(
+    recipe: Recipe = None,
+    engine: Annotated[
+        Literal["local", "ray"] | None, typer.Option(help="Where files are worked on; `RAY_ADDRESS` names a cluster.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes of this machine; by default one a core.")
+    ] = None,
+) -> None:
     """Read a recipe's sources and write train, held-out and corpus files with their manifest to artifacts/data.
 
+    A build that was stopped goes on where it was; a later one works on changed files alone.
     Example: hone data build --recipe configs/recipes/NAME.yaml
     """
+    from hone.cli.data_tables import print_manifest
     from hone.config import load_config
     from hone.log import configure_logging
     from pipelines.curate import curate
@@ -35,9 +45,12 @@ def build(recipe: Recipe = None) -> None:
     configure_logging()
     layout = find_layout()
     wanted = load_config(recipe, RecipeFile) if recipe else load_recipe(layout)
+    chosen = {name: value for name, value in (("engine", engine), ("workers", workers)) if value is not None}
+    if chosen:
+        wanted = wanted.model_copy(update={"data": wanted.data.model_copy(update=chosen)})
     with counting() as progress:
         manifest = curate(layout, wanted, progress=progress)
-    _print_manifest(manifest)
+    print_manifest(manifest)
 
 
 @app.command()
@@ -75,13 +88,40 @@ def stats(as_json: Annotated[bool, typer.Option("--json", help="The manifest its
 
     Example: hone data stats --json
     """
+    from hone.cli.data_tables import print_manifest
     from hone.records import Manifest, read_record, to_json
 
     manifest = read_record(find_layout().data / "manifest.json", Manifest)
     if as_json:
         print(to_json(manifest).decode(), end="")
     else:
-        _print_manifest(manifest)
+        print_manifest(manifest)
+
+
+@app.command()
+def why(
+    identity: Annotated[str, typer.Argument(metavar="EXAMPLE", help="An example's id, or SOURCE/PATH of a file.")],
+    recipe: Recipe = None,
+) -> None:
+    """Say where an example comes from: repository, commit, licence and lines, and what was decided on its file.
+
+    Example: hone data why mlflow/mlflow/utils/uri.py:42
+    """
+    from rich.console import Console
+
+    from data.tracing import trace
+    from hone.cli.data_why import lines, told
+    from hone.config import load_config
+    from pipelines.recipe import Recipe as RecipeFile
+    from pipelines.recipe import load_recipe
+
+    layout = find_layout()
+    found = trace(layout.data, identity)
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(told(found))
+    if found.file:
+        wanted = load_config(recipe, RecipeFile) if recipe else load_recipe(layout)
+        console.print(lines(found, wanted.data, layout))
 
 
 def _examples(layout: "Layout", split: str, identity: str | None, task: str | None) -> "list[Example]":
@@ -99,31 +139,3 @@ def _examples(layout: "Layout", split: str, identity: str | None, task: str | No
         there = ", ".join(f"`{name}`" for name in sorted({example.task for example in found}))
         raise DataError(f"no example of the split `{split}` is of the task `{task}`; there are: {there or 'none'}")
     return of_task if task else found
-
-
-def _print_manifest(manifest: "Manifest") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    sources = Table("source", "kind", "version", "licence", box=None, header_style="bold", pad_edge=False)
-    for heading in ("files", "examples", "duplicates"):
-        sources.add_column(heading, justify="right")
-    for use in manifest.sources:
-        numbers = (str(number) for number in (use.files, use.examples, use.duplicates))
-        sources.add_row(use.name, use.kind, use.commit[:12], use.licence or "unknown", *numbers)
-    splits = Table("split", box=None, header_style="bold", pad_edge=False)
-    for heading in ("examples", "bytes"):
-        splits.add_column(heading, justify="right")
-    splits.add_column("digest")
-    for split in manifest.splits:
-        splits.add_row(split.name, f"{split.examples:,}", f"{split.bytes:,}", split.digest[:19])
-    console.print(sources, "", splits, "", f"dataset {manifest.digest}", sep="\n")
-    for use in manifest.sources:
-        _print_left_out(use)
-
-
-def _print_left_out(use: "SourceUse") -> None:
-    for reason, count in use.skipped.items():
-        kind, _, why = reason.partition(": ")
-        print(f"left out of {use.name}: {count:,} {kind}: {why}")
