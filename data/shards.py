@@ -42,6 +42,7 @@ class Row(Record, frozen=True):
     text_digest: bytes = b""
     bands: bytes = b""  # of its signature
     documentation: float = 0.0
+    overlaps: str = "[]"  # JSON: suites and tasks that the file has a part of
     redacted: str = "{}"  # JSON: kind → how often
     left_out: str = "{}"  # JSON: reason → how many functions made no example
     examples: bytes = b""  # JSON lines
