@@ -17,7 +17,7 @@ import msgspec
 from data.allowed import is_allowed
 from data.config import DataConfig
 from data.decontamination import Finding, Gate
-from data.examples import examples_of
+from data.examples import TaskConfig, examples_of
 from data.files import CodeFile
 from data.filters import Facts, Rejection, rejected
 from data.licences import licence_in
@@ -27,6 +27,7 @@ from data.shingles import sign
 from data.sources import FileSource
 from data.suites import Suite
 from data.tasks.bodies import TO_BODY
+from data.tasks.plans import module_of
 from data.trees import Entry, Tree
 from hone.records import Example
 
@@ -139,9 +140,15 @@ def curated(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rule
         bands=signed.bands,
         documentation=Facts(file).comments,
         left_out=msgspec.json.encode(dict(sorted(left_out.items()))).decode(),
+        imports=_imports(file, rules.config.tasks),
         examples=b"".join(_ENCODER.encode(example) + b"\n" for example in examples),
         example_keys=b"".join(example_key(example) for example in examples),
     )
+
+
+def _imports(file: CodeFile, tasks: TaskConfig) -> str:
+    found = module_of(file) if tasks.plans else None
+    return msgspec.json.encode(found).decode() if found else ""
 
 
 def example_key(example: Example) -> bytes:
