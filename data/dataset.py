@@ -18,9 +18,8 @@ from data.decontamination import Gate
 from data.generated import GeneratedSource, generate
 from data.sources import FileSource
 from data.suites import read_suite
-from data.whole import make_wholes
 from data.work import Rules
-from data.writing import Made, Part, Parts, write_files
+from data.writing import Made, Part, write_files
 from hone.errors import DataError
 from hone.files import locked
 from hone.records import Manifest
@@ -61,10 +60,9 @@ def _build(config: DataConfig, out: Path, progress: Progress, root: Path, cache:
     ]
     _check_names(parts)
     decided = decide(curated, config.split_by, cache, progress)
-    wholes = make_wholes(curated, decided, rules, folder, progress)
-    manifest = _replace(out, lambda beside: write_files(rules, Parts(tuple(parts), wholes), decided, beside, progress))
+    manifest = _replace(out, lambda beside: write_files(rules, parts, decided, beside, progress))
     if curated:
-        clean(folder, [place for one in curated for place in (*one.shards, *wholes[one.name])])
+        clean(folder, [place for one in curated for place in one.shards])
     return manifest
 
 

@@ -259,7 +259,7 @@ FILTERS: dict[str, Measure] = {  # the cheap ones first, those that need the syn
 
 _LOWER, _UPPER, _DIGIT, _SPACE, _LINE, _OTHER = range(6)
 _VENDORED = re.compile(
-    r"(^|/)(_?vendor|_?vendored|third[-_]?party|3rd[-_]?party|node_modules|bower_components|externals?|site-packages"
+    r"(^|/)(_?vendor|_?vendored|third[-_]?party|3rd[-_]?party|node_modules|bower_components|site-packages"
     r"|godeps)/"
 )
 _MINIFIED = re.compile(r"[.-]min\.[a-z]+$")

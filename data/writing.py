@@ -19,7 +19,6 @@ from data.index import Index, Indexed
 from data.lines import Lines
 from data.shards import read_columns
 from data.tally import Tally
-from data.whole import Sided, read_whole
 from data.work import Rules, example_key
 from hone.errors import DataError
 from hone.files import sha256_bytes
@@ -44,19 +43,6 @@ class Made:
 
 
 Part = Made | Curated
-
-
-@dataclass(frozen=True)
-class Parts:
-    """All sources in the recipe's order, and the files with examples of whole repositories by the sources' names."""
-
-    all: tuple[Part, ...]
-    wholes: Mapping[str, tuple[Path, ...]]
-
-    def of_whole(self, part: Curated) -> Iterator[Sided]:
-        """Those of one source."""
-        for place in self.wholes.get(part.name, ()):
-            yield from read_whole(place)
 
 
 @dataclass
@@ -94,7 +80,7 @@ class _Out:
         counts.examples += 1
 
 
-def write_files(rules: Rules, parts: Parts, decided: Decided, folder: Path, progress: Progress) -> Manifest:
+def write_files(rules: Rules, parts: Sequence[Part], decided: Decided, folder: Path, progress: Progress) -> Manifest:
     """Writes all of them. Raises `DataError` where there is nothing to train on, or nothing to measure with."""
     config = rules.config
     with ExitStack() as held:
@@ -110,12 +96,12 @@ def write_files(rules: Rules, parts: Parts, decided: Decided, folder: Path, prog
     return manifest
 
 
-def _chosen(parts: Parts, decided: Decided) -> Flags:
+def _chosen(parts: Sequence[Part], decided: Decided) -> Flags:
     """Of all examples of kept files, in the order in which they are written: which are no duplicates."""
     keys: list[bytes] = []
     sides: list[Flags] = []
     first = 0
-    for part in parts.all:
+    for part in parts:
         if isinstance(part, Made):
             found = list(part.all())
             keys += [example_key(example) for _, example in found]
@@ -133,17 +119,14 @@ def _chosen(parts: Parts, decided: Decided) -> Flags:
             keys += [joined for _, joined in kept]
             counts = [len(keys_of(joined)) for _, joined in kept]
             sides.append(np.repeat(decided.heldout[[number for number, _ in kept]], counts))
-        for side, example in parts.of_whole(part):
-            keys.append(example_key(example))
-            sides.append(np.array([side], np.bool_))
     return first_of_each(keys_of(b"".join(keys)), np.concatenate([np.zeros(0, np.bool_), *sides]))
 
 
-def _write_examples(parts: Parts, out: _Out, progress: Progress) -> tuple[SourceUse, ...]:
+def _write_examples(parts: Sequence[Part], out: _Out, progress: Progress) -> tuple[SourceUse, ...]:
     uses = []
     done, number = 0, 0
-    total = sum(len(part.shards) for part in parts.all if isinstance(part, Curated))
-    for part in parts.all:
+    total = sum(len(part.shards) for part in parts if isinstance(part, Curated))
+    for part in parts:
         counts = _Counts()
         if isinstance(part, Made):
             for side, example in part.all():
@@ -156,8 +139,6 @@ def _write_examples(parts: Parts, out: _Out, progress: Progress) -> tuple[Source
                 number += not row["filter"]
             done += 1
             progress("writing examples", done, total)
-        for heldout, example in parts.of_whole(part):
-            out.example("heldout" if heldout else "train", example, example.origin.commit, counts)
         uses.append(_use_of_files(part, counts))
     return tuple(uses)
 
