@@ -54,11 +54,8 @@ def map_files(
     worker takes at its start. An exception is a reason like any other. An item whose worker is killed from outside is
     tried once more. Raises `AnalysisError` where no worker can start.
     """
-    pool: _Pool[Item, Value] = _Pool(function, time_s, memory_bytes, workers or len(os.sched_getaffinity(0)))
-    try:
-        yield from pool.outcomes(iter(items))
-    finally:
-        pool.close()
+    with Workers(function, workers=workers, time_s=time_s, memory_bytes=memory_bytes) as pool:
+        yield from pool.map(items)
 
 
 class _Worker:
@@ -102,12 +99,23 @@ class _Worker:
             return code, said.read().decode(errors="replace").strip()
 
 
-class _Pool(Generic[Item, Value]):
-    """The workers, and the items between the one that is to be yielded next and the newest."""
+class Workers(Generic[Item, Value]):
+    """`map_files` for one batch after the other, by the same workers. They are started when there is work.
 
-    def __init__(self, function: Callable[[Item], Value], time_s: float, memory_bytes: int, workers: int) -> None:
+    It holds the workers, and the items between the one that is to be yielded next and the newest.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Item], Value],
+        *,
+        workers: int | None = None,
+        time_s: float = TIME_S,
+        memory_bytes: int = MEMORY_BYTES,
+    ) -> None:
         self._order = _order(function, time_s, memory_bytes)
-        self._time_s, self._memory_bytes, self._most = time_s, memory_bytes, workers
+        self._time_s, self._memory_bytes = time_s, memory_bytes
+        self._most = workers or len(os.sched_getaffinity(0))
         self._selector = selectors.DefaultSelector()
         self._workers: list[_Worker] = []
         self._failed_starts = 0
@@ -116,8 +124,15 @@ class _Pool(Generic[Item, Value]):
         self._killed: set[int] = set()  # were in work when a worker was killed from outside
         self._outcomes: dict[int, Outcome[Item, Value]] = {}
 
-    def outcomes(self, items: Iterator[Item]) -> Iterator[Outcome[Item, Value]]:
-        """In the order of the items."""
+    def __enter__(self) -> "Workers[Item, Value]":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def map(self, items: Iterable[Item]) -> Iterator[Outcome[Item, Value]]:
+        """In the order of the items. One batch is read to its end before the next begins."""
+        items = iter(items)
         taken = due = 0
         more = True
         while more or due < taken:
@@ -133,9 +148,10 @@ class _Pool(Generic[Item, Value]):
             if due < taken and due not in self._outcomes:
                 self._wait()
             while due in self._outcomes:
-                yield self._outcomes.pop(due)
+                outcome = self._outcomes.pop(due)
                 del self._items[due]
                 due += 1
+                yield outcome
 
     def close(self) -> None:
         """Ends every worker."""

@@ -1,6 +1,6 @@
-"""The whole curation of a 100 MB tree of real code with two workers: megabytes a second, and the memory of all processes.
+"""The whole curation of a 100 MB tree of real code with two workers: megabytes a second, and memory of all processes.
 
-The tree holds files of installed packages and of the standard library, each content once. A first build, nothing cached.
+The tree holds files of installed packages and of the standard library, each content once; nothing of it is cached.
 """
 
 import json

@@ -3,7 +3,7 @@
 import codecs
 from functools import lru_cache
 
-from analysis import Module, parse
+from analysis import Module, parse, python
 from analysis.python import Fault, decode
 from hone.records import Origin, Record
 
@@ -46,6 +46,12 @@ def _decoded(content: bytes) -> str | Fault:
 def parsed(text: str, language: str) -> Module:
     """The syntax of a text. The steps that look at one file ask one after the other, and it is parsed once."""
     return parse(text, language)
+
+
+@lru_cache(maxsize=2)
+def parsed_python(text: str) -> python.Module:
+    """The same by Python's own parser."""
+    return python.parse(text)
 
 
 def origin_of(file: CodeFile, first_line: int = 0, last_line: int = 0) -> Origin:

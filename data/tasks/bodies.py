@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from analysis.python import Function, Module, parse
-from data.files import CodeFile, origin_of, parsed
+from analysis.python import Function, Module
+from data.files import CodeFile, origin_of, parsed, parsed_python
 from data.tasks.chance import is_taken
 from data.tasks.places import offsets, tail
 from hone.config import Config
@@ -38,7 +38,7 @@ def bodies(file: CodeFile, config: BodyConfig, left_out: Counter[str]) -> Iterat
 
 
 def _of_python(file: CodeFile, config: BodyConfig, left_out: Counter[str]) -> Iterator[Example]:
-    module = parse(file.text)
+    module = parsed_python(file.text)
     if module.fault:
         left_out[f"files: {module.fault.reason}"] += 1
     for function in module.functions:

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from analysis import python
-from data.files import CodeFile, origin_of, parsed
+from data.files import CodeFile, origin_of, parsed, parsed_python
 from data.tasks.chance import is_taken
 from hone.config import Config
 from hone.records import Example
@@ -58,7 +57,7 @@ def docstrings(file: CodeFile, config: DocstringConfig, left_out: Counter[str]) 
 def _documented_code(file: CodeFile) -> Iterator[tuple[str, _Documented]]:
     """Documented functions, each as code without the documentation."""
     if file.language == "python":
-        for function in python.parse(file.text).functions:
+        for function in parsed_python(file.text).functions:
             simple = '"""' not in function.docstring and "\\" not in function.docstring  # what needs no escapes
             if function.docstring and simple and not function.trivial and function.header.endswith("\n"):
                 code = textwrap.dedent(f"{function.indentation}{function.signature}\n{function.body}")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pydantic import Field
 
 from analysis import python
-from data.files import CodeFile, origin_of
+from data.files import CodeFile, origin_of, parsed_python
 from data.tasks.chance import dice, is_taken
 from data.tasks.schemas import Tool, tool_of, value_for
 from hone.config import Config
@@ -39,7 +39,7 @@ def tool_calls(file: CodeFile, config: ToolCallConfig) -> Iterator[Example]:
     if file.language != "python":
         return
     tools: dict[str, tuple[Tool, python.Function]] = {}
-    for function in python.parse(file.text).functions:
+    for function in parsed_python(file.text).functions:
         if tool := tool_of(function):
             tools.setdefault(tool.name, (tool, function))
     taken = [one for one in tools.values() if is_taken(config.share, TOOL_CALLS, file.path, one[0].name)]

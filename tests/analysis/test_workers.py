@@ -69,7 +69,7 @@ def tasks(tmp_path_factory):
 
 
 def test_what_hangs_explodes_or_crashes_costs_its_own_item_and_says_why(tasks):
-    items = ["a", "hang", "b", "wait", "explode", "crash", "killed", "raise", "leave", "print", *map(str, range(50))]
+    items = ["a", "hang", "b", "wait", "explode", "crash", "killed", "raise", "leave", *map(str, range(50))]
     outcomes = list(map_files(tasks.do, items, workers=2, time_s=0.3, memory_bytes=500_000_000))
     assert [outcome.item for outcome in outcomes] == items
     assert {outcome.item: outcome.reason for outcome in outcomes if outcome.reason} == {
@@ -82,6 +82,11 @@ def test_what_hangs_explodes_or_crashes_costs_its_own_item_and_says_why(tasks):
         "leave": "its worker ended with 3",
     }
     assert all(outcome.value == outcome.item for outcome in outcomes if not outcome.reason)
+
+
+def test_what_a_function_prints_goes_nowhere(tasks, capfd):
+    assert list(map_files(tasks.do, ["print"], workers=1)) == [Outcome("print", "print")]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_an_item_whose_worker_is_killed_from_outside_is_tried_once_more(tasks, tmp_path):
