@@ -8,7 +8,7 @@ from data.allowed import LicenceConfig
 from data.corpus import CorpusConfig
 from data.examples import TaskConfig
 from data.filters import FilterConfig
-from data.sources import Source
+from data.sources import RepositorySource, Source
 from data.split import SplitBy
 from data.suites import SuiteFile
 from hone.config import Config
@@ -43,6 +43,12 @@ class DataConfig(Config):
     def _has_a_source(self) -> "DataConfig":
         if not self.sources:  # `min_length` would complain of a wrong source too
             raise ValueError("`sources` needs one at least")
+        return self
+
+    @model_validator(mode="after")
+    def _has_the_history_that_it_wants(self) -> "DataConfig":
+        if self.tasks.history and not any(isinstance(one, RepositorySource) and one.history for one in self.sources):
+            raise ValueError("`tasks.history` needs a source of kind `repository` with `history: true`")
         return self
 
     def of_one_file(self) -> dict[str, object]:

@@ -18,6 +18,7 @@ from data.decontamination import Gate
 from data.generated import GeneratedSource, generate
 from data.sources import FileSource
 from data.suites import read_suite
+from data.whole import whole_examples
 from data.work import Rules
 from data.writing import Made, Part, write_files
 from hone.errors import DataError
@@ -60,6 +61,7 @@ def _build(config: DataConfig, out: Path, progress: Progress, root: Path, cache:
     ]
     _check_names(parts)
     decided = decide(curated, config.split_by, cache, progress)
+    parts += whole_examples(curated, decided, rules, progress)
     manifest = _replace(out, lambda beside: write_files(rules, parts, decided, beside, progress))
     if curated:
         clean(folder, [place for one in curated for place in one.shards])

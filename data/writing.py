@@ -25,16 +25,19 @@ from hone.files import sha256_bytes
 from hone.records import Example, Manifest, SourceUse, write_record
 
 SPLITS = ("train", "heldout", "corpus")
+MADE = ("generated", "whole")  # kinds of sources without files
 DUPLICATE, NEAR_DUPLICATE = "duplicate", "near_duplicate"  # beside the names of filters
 
 
 @dataclass(frozen=True)
 class Made:
-    """A source whose examples are generated."""
+    """A source whose examples are generated, or made of more than single files."""
 
     train: tuple[Example, ...]
     heldout: tuple[Example, ...]
     name: str = "generated"
+    kind: str = "generated"
+    commit: str = ""
 
     def all(self) -> Iterator[tuple[str, Example]]:
         """Each with its side, in the order in which they are written."""
@@ -186,7 +189,7 @@ def _write_corpus(config: DataConfig, out: _Out, progress: Progress) -> tuple[So
 
 def _use_of_made(part: Made, counts: _Counts) -> SourceUse:
     licences = " AND ".join(sorted({example.origin.licence for _, example in part.all()}))
-    return SourceUse(part.name, "generated", "", licences, 0, counts.examples, counts.duplicates)
+    return SourceUse(part.name, part.kind, part.commit, licences, 0, counts.examples, counts.duplicates)
 
 
 def _use_of_files(part: Curated, counts: _Counts) -> SourceUse:
@@ -204,7 +207,7 @@ def _check(uses: Sequence[SourceUse], out: _Out) -> None:
     for use in uses:
         listed = "\n".join(f"{count:6} {reason}" for reason, count in sorted(use.skipped.items()))
         most = max(use.skipped.items(), key=lambda one: one[1], default=("", 0))[0]
-        if not use.files and use.kind != "generated":
+        if not use.files and use.kind not in MADE:
             problem = f"every file was left out, most by {most}" if use.skipped else "it has none in a known language"
             raise DataError(f"source `{use.name}` gave no file: {problem}; {_way_out(most)}", detail=listed)
     twins = (f"files: {DUPLICATE}", f"files: {NEAR_DUPLICATE}")

@@ -24,6 +24,7 @@ BY_NAME = (  # a part of the name → values that a person would give
     ("key", ("user_id", "total", "region")),
     ("text", ("Hello, world", "The meeting is at nine.")),
     ("date", ("2024-05-17", "2023-11-02")),
+    ("day", ("Monday", "2024-05-17")),
 )
 _SPHINX = r"[:@]param(?:eter)?[ \t]+(?:[\w\[\],.|]+[ \t]+)?(\w+)[ \t]*:"  # `:param name:`, with a type or without
 _GOOGLE = r"(\w+)[ \t]*(?:\([^)\n]*\))?[ \t]*:"  # `name (type):`
