@@ -1,5 +1,5 @@
 # make run: everything, from a fresh clone to a routed answer.  make test: every test.
-# The other targets: stop, check, bench, bench-eval, bench-router, setup, clean.
+# The other targets: stop, check, bench, bench-eval, bench-router, bench-code, setup, clean.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Idle threads sleep instead of spinning: kinder to a machine that does other things too.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: run stop test check bench bench-eval bench-router setup clean
+.PHONY: run stop test check bench bench-eval bench-router bench-code setup clean
 
 run: setup
 	@hone run
@@ -33,6 +33,9 @@ bench-eval: setup
 
 bench-router: setup
 	@python -m bench.router
+
+bench-code: setup
+	@python -m bench.code
 
 setup: $(VENV)/.installed
 

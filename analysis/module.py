@@ -5,10 +5,14 @@ from functools import cached_property
 
 from tree_sitter import Parser, Tree
 
+from analysis.dataflow import DataFlow, Places
+from analysis.flow import Graph
 from analysis.languages import LANGUAGES
 from analysis.languages.adapter import Adapter
 from analysis.languages.generic import PACKED, generic
-from analysis.syntax import Fault, Syntax, faults_of, syntax_of
+from analysis.scopes import Names, Occurrence, Scope, Symbol
+from analysis.syntax import Fault, Function, Syntax, faults_of, nodes_at, syntax_of
+from analysis.types.view import Types
 from hone.errors import AnalysisError
 
 
@@ -24,12 +28,101 @@ class Module:
     @cached_property
     def syntax(self) -> Syntax:
         """Functions, classes, imports and comments, with their places."""
-        return syntax_of(self._tree, self._adapter)
+        return syntax_of(self._tree, self.source, self._adapter)
 
     @cached_property
     def errors(self) -> tuple[Fault, ...]:
         """Where the code is broken, in the order of the lines; at most a hundred places."""
         return faults_of(self._tree)
+
+    def nodes_at(self, byte: int) -> tuple[tuple[int, int], ...]:
+        """Where the named nodes around a byte stand, from the whole file down to the innermost."""
+        return nodes_at(self._tree, byte)
+
+    @cached_property
+    def scopes(self) -> Scope:
+        """The module's scope, with all others in it. Raises `AnalysisError` for a language without scopes."""
+        return self._names.root
+
+    @cached_property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """What the file defines, in the order of their first places."""
+        found = [symbol for scope in self.scopes.walk() for symbol in scope.symbols.values() if symbol.occurrences]
+        return tuple(sorted(found, key=lambda symbol: symbol.occurrences[0].start))
+
+    @property
+    def occurrences(self) -> list[Occurrence]:
+        """Every place where a name stands, in the order of the file."""
+        return self._names.occurrences
+
+    @property
+    def stars(self) -> tuple[str, ...]:
+        """Modules all of whose names are imported, as written: a name without a symbol may be one of theirs."""
+        return self._names.stars
+
+    @cached_property
+    def _names(self) -> Names:
+        if self._adapter.names is None:
+            known = ", ".join(sorted(name for name, adapter in LANGUAGES.items() if adapter.names is not None))
+            raise AnalysisError(f"`{self.language}` has no scopes; those that have them are {known}")
+        return self._adapter.names(self._tree, self.source)
+
+    @cached_property
+    def flows(self) -> tuple[Graph, ...]:
+        """The control flow of the module's own statements, and then of each of its functions. Raises `AnalysisError`
+        for a language that has none here."""
+        if self._adapter.flows is None:
+            raise AnalysisError(self._without_flow())
+        return tuple(self._adapter.flows(self._tree.root_node, self.source))
+
+    def cfg(self, function: Function | str | None = None) -> Graph:
+        """The control flow of a function, by its record or qualified name (the first that has it), or, for None, of
+        the module's own statements. Raises `AnalysisError` where there is none."""
+        if self._adapter.flow is None:
+            raise AnalysisError(self._without_flow())
+        root = self._tree.root_node
+        if function is None:
+            return self._adapter.flow(root, self.source)
+        if isinstance(function, str):
+            function = self._function(function)
+        node = root.descendant_for_byte_range(function.place.start, function.place.end)
+        graph = self._adapter.flow(node or root, self.source)
+        graph.name = function.qualified_name
+        return graph
+
+    def dataflow(self, function: Function | str | None = None) -> DataFlow:
+        """The data flow of a function, named as for `cfg`. Raises `AnalysisError` where there is none."""
+        return DataFlow(self.cfg(function), self._places)
+
+    @cached_property
+    def dataflows(self) -> tuple[DataFlow, ...]:
+        """The data flow of the module's own statements, and then of each of its functions."""
+        return tuple(DataFlow(graph, self._places) for graph in self.flows)
+
+    @cached_property
+    def _places(self) -> Places:
+        return Places(self._names, self.source)
+
+    def _without_flow(self) -> str:
+        known = ", ".join(sorted(name for name, adapter in LANGUAGES.items() if adapter.flow is not None))
+        return f"`{self.language}` has no control flow; those that have it are {known}"
+
+    def _function(self, name: str) -> Function:
+        by_name = {one.qualified_name: one for one in reversed(self.syntax.functions)}
+        if name not in by_name:
+            near = get_close_matches(name, by_name, 1)
+            raise AnalysisError(f"there is no function `{name}`" + (f"; did you mean `{near[0]}`?" if near else ""))
+        return by_name[name]
+
+    @cached_property
+    def types(self) -> Types:
+        """Inferred types of names and returns. Raises `AnalysisError` for a language other than Python."""
+        if self.language != "python":
+            raise AnalysisError(f"`{self.language}` has no type inference; `python` has")
+        # Here, for it takes longer to import than all the rest, and few ask for it
+        from analysis.types.inference import types_of
+
+        return types_of(self._tree, self.source, self._names, self.syntax)
 
     def text(self, start: int, end: int) -> str:
         """A part of the source; what is no UTF-8 is replaced."""

@@ -20,7 +20,7 @@ _LINE = re.compile(
 )  # as the tokenizer counts lines; `str.splitlines` knows more ends
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-_BLOCKS = (ast.stmt, ast.ExceptHandler, ast.match_case)  # what a definition can stand in
+_PARTS = ("body", "handlers", "orelse", "finalbody", "cases")  # of statements, in which a definition can stand
 
 
 class Fault(Record, frozen=True):
@@ -62,9 +62,9 @@ class Module(Record, frozen=True):
     fault: Fault | None = None
 
 
-def parse(source: bytes) -> Module:
+def parse(source: bytes | str) -> Module:
     """Reads one file's imports and functions, in the order of its lines."""
-    text = decode(source)
+    text = decode(source) if isinstance(source, bytes) else source
     if isinstance(text, Fault):
         return Module(fault=text)
     tree = _tree_of(text)
@@ -144,7 +144,7 @@ def _functions(tree: ast.Module, places: _Places) -> Iterator[Function]:
                 yield _function(node, prefix, enclosing, colon, places)
             prefix += f"{node.name}." if isinstance(node, ast.ClassDef) else f"{node.name}.<locals>."
             enclosing = (*enclosing, places.text[places.starts[node.lineno - 1] : colon])
-        pending.extend((child, prefix, enclosing) for child in ast.iter_child_nodes(node) if isinstance(child, _BLOCKS))
+        pending += [(child, prefix, enclosing) for part in _PARTS for child in getattr(node, part, ())]
 
 
 def _function(node: FunctionNode, prefix: str, enclosing: tuple[str, ...], colon: int, places: _Places) -> Function:

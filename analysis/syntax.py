@@ -7,8 +7,9 @@ import inspect
 import re
 from collections.abc import Iterator
 
-from tree_sitter import Node, QueryCursor, Tree
+from tree_sitter import Node, Tree
 
+from analysis.captures import Definition, captures_of
 from analysis.languages.adapter import Adapter, only_words, text_of
 from hone.records import Record
 
@@ -17,10 +18,12 @@ LOCAL = "<locals>"  # stands in a qualified name for the inside of a function, a
 MOST_ERRORS = 100
 SHOWN = 40  # characters of what was not understood
 _MARKS = re.compile(r"^[ \t]*(?:/\*+!?|\*+/|\*(?!/)|///?/?!?|\#+)[ \t]?|[ \t]*\*+/[ \t]*$", re.MULTILINE)
+_MARGIN = re.compile(r"\n( *)(?=[^ \n])")  # before the words of each line but the first
+_AT_THE_END = re.compile(r" +(?=\n)")
 _OTHER_MARKS = re.compile(r"^[ \t]*(?:-{2,}|;+|%+)[ \t|^]*", re.MULTILINE)  # of Lua, SQL and Haskell; Lisp; Erlang
 
 
-class Place(Record, frozen=True):
+class Place(Record, frozen=True, gc=False):
     """A part of a file."""
 
     start: int
@@ -29,7 +32,7 @@ class Place(Record, frozen=True):
     last_line: int
 
 
-class Function(Record, frozen=True):
+class Function(Record, frozen=True, gc=False):
     """A function, method or constructor with a body, its decorators and modifiers included."""
 
     name: str
@@ -39,7 +42,7 @@ class Function(Record, frozen=True):
     docstring: str = ""  # without quotes, comment marks and indentation
 
 
-class Class(Record, frozen=True):
+class Class(Record, frozen=True, gc=False):
     """A class, or what a language has in its place."""
 
     name: str
@@ -49,21 +52,21 @@ class Class(Record, frozen=True):
     docstring: str = ""
 
 
-class Import(Record, frozen=True):
+class Import(Record, frozen=True, gc=False):
     """One import statement."""
 
     text: str
     place: Place
 
 
-class Comment(Record, frozen=True):
+class Comment(Record, frozen=True, gc=False):
     """One comment, its marks included."""
 
     text: str
     place: Place
 
 
-class Fault(Record, frozen=True):
+class Fault(Record, frozen=True, gc=False):
     """A place that the grammar could not follow."""
 
     message: str
@@ -84,33 +87,24 @@ class _Found:
 
     __slots__ = ("body", "end", "kind", "lead", "name", "node", "qualified", "start")
 
-    def __init__(self, kind: str, node: Node, name: str, body: Node | None) -> None:
-        self.kind, self.node, self.name, self.body = kind, node, name, body
-        self.start, self.end = node.start_byte, node.end_byte
-        self.lead = node  # the outermost node that belongs to it alone
+    def __init__(self, definition: Definition, source: bytes) -> None:
+        self.kind, self.node, name, self.body = definition
+        self.name = only_words(source[name.start_byte : name.end_byte].decode("utf-8", "replace"))
+        self.start, self.end = self.node.start_byte, self.node.end_byte
+        self.lead = self.node  # the outermost node that belongs to it alone
         self.qualified = ""
 
 
-def syntax_of(tree: Tree, adapter: Adapter) -> Syntax:
+def syntax_of(tree: Tree, source: bytes, adapter: Adapter) -> Syntax:
     """The parts of a tree."""
+    captures = captures_of(tree, source, adapter)
     definitions: dict[tuple[int, int], _Found] = {}
-    imports: list[Node] = []
-    comments: list[Node] = []
-    for _, captures in QueryCursor(adapter.query).matches(tree.root_node):
-        if "comment" in captures:
-            comments += captures["comment"]
-        elif "import" in captures:
-            imports += captures["import"]
-        else:
-            bodies = captures.pop("body", None)
-            body = bodies[0] if bodies else None
-            name = captures.pop("name")[0]
-            ((kind, (node, *_)),) = captures.items()
-            found = _Found(kind, node, only_words(text_of(name)), body)
-            definitions.setdefault((found.start, -found.end), found)
+    for definition in captures.definitions:
+        found = _Found(definition, source)
+        definitions.setdefault((found.start, -found.end), found)
     ordered = [definitions[key] for key in sorted(definitions)]
     _qualify(ordered, adapter)
-    documentation = _Documentation(comments, adapter)
+    documentation = _Documentation(captures.comments, adapter)
     functions, classes = [], []
     for found in ordered:
         place = _place(found.lead, found.node)
@@ -122,9 +116,14 @@ def syntax_of(tree: Tree, adapter: Adapter) -> Syntax:
     return Syntax(
         functions=tuple(functions),
         classes=tuple(classes),
-        imports=tuple(_import(node) for node in imports),
-        comments=tuple(Comment(text_of(node), _place(node)) for node in comments),
+        imports=tuple(_import(node) for node in captures.imports),
+        comments=tuple(_comment(node, source) for node in captures.comments),
     )
+
+
+def _comment(node: Node, source: bytes) -> Comment:
+    place = _place(node)
+    return Comment(source[place.start : place.end].decode("utf-8", "replace"), place)
 
 
 def _import(node: Node) -> Import:
@@ -138,6 +137,18 @@ def _import(node: Node) -> Import:
     place = _place(node, last)
     text = (node.text or b"")[: place.end - place.start].decode(errors="replace")
     return Import(text.rstrip(), place)
+
+
+def nodes_at(tree: Tree, byte: int) -> tuple[tuple[int, int], ...]:
+    """First and last byte (excluded) of the named nodes that a byte stands in, outermost first."""
+    cursor = tree.walk()
+    found = []
+    while (node := cursor.node) is not None and node.start_byte <= byte < node.end_byte:
+        if node.is_named:
+            found.append((node.start_byte, node.end_byte))
+        if cursor.goto_first_child_for_byte(byte) is None:
+            break
+    return tuple(found)
 
 
 def faults_of(tree: Tree) -> tuple[Fault, ...]:
@@ -185,10 +196,11 @@ class _Documentation:
     """The comments that stand alone on their lines, to be found by the line below them."""
 
     def __init__(self, comments: list[Node], adapter: Adapter) -> None:
+        self._above = adapter.documented_above
         self._attributes = adapter.attributes
         self._docstring = adapter.docstring
         self._ends: dict[int, Node] = {}
-        for node in comments if adapter.documented_above else ():
+        for node in comments if self._above else ():
             before = node.prev_sibling
             if before is None or before.end_point.row < node.start_point.row:
                 self._ends[_last_row(node)] = node
@@ -196,7 +208,9 @@ class _Documentation:
     def text(self, found: _Found) -> str:
         """What documents a definition: a string in its body, or the comment that ends right above it."""
         written = self._docstring(found.body) if found.body is not None else None
-        return self._comment(found) if written is None else _dedented(written)
+        if written is not None:
+            return _dedented(written)
+        return self._comment(found) if self._above else ""
 
     def _comment(self, found: _Found) -> str:
         top = found.lead
@@ -221,14 +235,21 @@ def _unmarked(text: str) -> str:
 
 
 def _dedented(text: str) -> str:
-    """Without indentation, and without spaces at the ends of lines, which `inspect.cleandoc` leaves."""
-    return "\n".join(line.rstrip() for line in inspect.cleandoc(text).splitlines()).strip()
+    """As `inspect.cleandoc`, and without the spaces at the ends of lines, which that leaves."""
+    if not text.replace("\n", "").isprintable():  # tabs, or characters that end a line to some and not to others
+        return "\n".join(line.rstrip() for line in inspect.cleandoc(text).splitlines()).strip()
+    if "\n" in text:
+        margin = min(map(len, _MARGIN.findall(text)), default=0)
+        text = text.replace("\n" + " " * margin, "\n")
+        if " \n" in text:
+            text = _AT_THE_END.sub("", text)
+    return text.strip()
 
 
 def _last_row(node: Node) -> int:
     """Some grammars end a line's comment at the beginning of the next line."""
-    end = node.end_point
-    return end.row - 1 if end.column == 0 and end.row > node.start_point.row else end.row
+    row, column = node.end_point
+    return row if column or row <= node.start_point.row else row - 1
 
 
 def _place(first: Node, last: Node | None = None) -> Place:

@@ -23,10 +23,12 @@ class CorpusConfig(Config):
     """Bytes of generated functions in all bytes; without `library`, everything is generated."""
     max_bytes: int = Field(16_000_000, ge=1000)
     """The size at most. Generated text fills up to the share that the library sets, never more."""
+    files: bool = False
+    """Whether to put the files of the sources in front of that, but for held-out ones; `max_bytes` is not for them."""
 
     @model_validator(mode="after")
     def _is_not_empty(self) -> "CorpusConfig":
-        if not self.library and self.generated_share == 0:
+        if not self.library and self.generated_share == 0 and not self.files:
             raise ValueError("`library: false` with `generated_share: 0` leaves nothing to train on")
         return self
 

@@ -63,7 +63,7 @@ def read_suite(file: SuiteFile, root: Path) -> Suite:
 
 def heldout_suite(examples: Sequence[Example]) -> Suite:
     """A recipe's own held-out examples."""
-    tasks = tuple(SuiteTask(one.id, "", one.prompt + one.completion + one.suffix) for one in examples)
+    tasks = tuple(SuiteTask(one.id, "", one.text) for one in examples)
     return Suite(HELDOUT, tasks, same_source=True)
 
 

@@ -25,7 +25,7 @@ def find_overlap(
     examples: Sequence[Example], training: Iterable[Document], data: tuple[TrainingFile, ...]
 ) -> Contamination:
     """Which held-out examples stand in the training data."""
-    texts = [TaskText(one.id, "", one.prompt + one.completion) for one in examples]
+    texts = [TaskText(one.id, "", one.text) for one in examples]
     return find_contamination(texts, training, share=SAME_SOURCE_SHARE, data=data)
 
 

@@ -53,6 +53,10 @@ class Layout:
         return self.artifacts / "cache"
 
     @property
+    def curation(self) -> Path:
+        return self.cache / "curation"  # shards: what is known of single files; git/: repositories that were fetched
+
+    @property
     def mlflow(self) -> Path:
         return self.artifacts / "mlflow"
 

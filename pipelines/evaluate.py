@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from evaluation.findings import Contamination
 from evaluation.heldout import check_completions, find_overlap, leak_count, tuned_leaks
-from evaluation.measure import Digests, measure_execution, measure_loss, metrics_of
+from evaluation.measure import Digests, LossExample, measure_execution, measure_loss, metrics_of
 from evaluation.models import ModelPair, load_models
 from evaluation.report import write_report
-from evaluation.results import FileResult, StageFindings, TaskResult
+from evaluation.results import FileResult, StageFindings, TaskLoss, TaskResult
 from evaluation.sandbox import open_engine
 from evaluation.stored import FINDINGS_FILE, SIDES, read_stage
 from evaluation.training_data import TrainingData
@@ -57,7 +57,8 @@ def evaluate(layout: Layout, recipe: Recipe, *, progress: Progress, clock: Calla
     else:
         models = _load(layout, recipe, base)
         found = StageFindings(contamination=_contamination(examples, training, progress))
-        evidence, results = _loss(models, examples, recipe, digests, found, clock=clock, progress=progress)
+        evidence, results, losses = _loss(models, examples, recipe, digests, found, clock=clock, progress=progress)
+        found = replace(found, losses=tuple(losses))
     _write(layout, evidence, results, found)
     prompts = {example.id: example.prompt for example in examples}
     base_run, tuned_run = (read_stage(layout.evaluation, side, name=side, prompts=prompts) for side in SIDES)
@@ -104,16 +105,23 @@ def _loss(
     *,
     clock: Callable[[], float],
     progress: Progress,
-) -> tuple[Evidence, list[FileResult]]:
-    encoded = [encode(models.tokenizer, example) for example in examples]
+) -> tuple[Evidence, list[FileResult], list[TaskLoss]]:
+    encoded = [
+        LossExample(
+            encoded=(one.ids, one.trained),
+            path=f"{example.origin.source}/{example.origin.path}",
+            id=example.id,
+            task=example.task,
+        )
+        for example in examples
+        for one in [encode(models.tokenizer, example)]
+    ]
     return measure_loss(
         models,
-        [(list(one.ids), one.prompt_tokens) for one in encoded],
-        [f"{example.origin.source}/{example.origin.path}" for example in examples],
+        encoded,
         recipe.evaluation,
         digests,
         max_tokens=recipe.train.max_tokens,
-        ids=[example.id for example in examples],
         contamination=found.contamination,
         clock=clock,
         progress=progress,

@@ -1,9 +1,10 @@
 """What one language adds to what is the same for all: its grammar, its file names, and where its habits differ."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from tree_sitter import Language, Node, Query, Tree
 from tree_sitter_language_pack import get_language
@@ -24,6 +25,14 @@ def no_docstring(_body: Node) -> str | None:
     return None
 
 
+class Token(NamedTuple):
+    """A word that stands in every node of some kinds, and in each of them once."""
+
+    text: str
+    capture: str  # what the query would capture the node as
+    nodes: tuple[str, ...]  # kinds of node: of the token itself, or of what it stands in
+
+
 @dataclass(frozen=True)
 class Adapter:
     """One language, by the parser pack's name. Its query, `NAME.scm` beside this file unless `queries` says otherwise,
@@ -33,13 +42,15 @@ class Adapter:
     extensions: tuple[str, ...] = ()  # with their dot
     queries: tuple[str, ...] = ()  # files that make its query together, where other languages share some
     query_text: str | None = None  # in place of files
+    tokens: tuple[Token, ...] = ()  # by which all is found that the query captures, much quicker
     wrappers: frozenset[str] = frozenset()  # nodes around a definition that begin before it: decorators, exports
     attributes: frozenset[str] = frozenset()  # siblings that may stand between a definition and its comment
     docstring: Callable[[Node], str | None] = no_docstring  # a body → the string in it that documents, as written
     documented_above: bool = True  # by comments, where no string in the body does
     container: Callable[[Node], str] = nothing  # a definition → what it belongs to, where nothing around it says so
     names: Callable[[Tree, bytes], Names] | None = None  # scopes and the names in them
-    flow: Callable[[Node, bytes], Graph] | None = None  # a function's node, or the root → its control flow
+    flow: Callable[[Node, bytes], Graph] | None = None  # a function's node with what wraps it, or the root → its flow
+    flows: Callable[[Node, bytes], Iterator[Graph]] | None = None  # the root → the flow of the module and all functions
 
     @cached_property
     def language(self) -> Language:

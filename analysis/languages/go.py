@@ -3,6 +3,7 @@
 from tree_sitter import Node
 
 from analysis.languages.adapter import Adapter, text_of
+from analysis.languages.go_scopes import names
 
 
 def receiver(method: Node) -> str:
@@ -16,4 +17,4 @@ def receiver(method: Node) -> str:
     return ""
 
 
-GO = Adapter("go", (".go",), wrappers=frozenset(["type_declaration"]), container=receiver)
+GO = Adapter("go", (".go",), wrappers=frozenset(["type_declaration"]), container=receiver, names=names)

@@ -1,6 +1,7 @@
 """JavaScript and JSX."""
 
 from analysis.languages.adapter import Adapter
+from analysis.languages.ecmascript_scopes import names
 
 WRAPPERS = frozenset(
     [
@@ -13,5 +14,9 @@ WRAPPERS = frozenset(
     ]
 )
 JAVASCRIPT = Adapter(
-    "javascript", (".js", ".mjs", ".cjs", ".jsx"), wrappers=WRAPPERS, queries=("ecmascript", "javascript")
+    "javascript",
+    (".js", ".mjs", ".cjs", ".jsx"),
+    wrappers=WRAPPERS,
+    queries=("ecmascript", "javascript"),
+    names=names,
 )

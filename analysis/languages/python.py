@@ -5,14 +5,18 @@ import warnings
 
 from tree_sitter import Node
 
-from analysis.languages.adapter import Adapter, text_of
+from analysis.languages.adapter import Adapter, Token, text_of
+from analysis.languages.python_flow import flow, flows
+from analysis.languages.python_scopes import names_of
 
 STRINGS = ("string", "concatenated_string")
 
 
 def docstring(body: Node) -> str | None:
     """The value of the string that stands alone as the first statement (no bytes, no f-string)."""
-    first = next((child for child in body.named_children if child.type != "comment"), None)
+    first = body.named_child(0) if body.named_child_count else None
+    if first is not None and first.type == "comment":
+        first = next((child for child in body.named_children if child.type != "comment"), None)
     if first is not None and first.type == "expression_statement" and first.named_child_count == 1:
         first = first.named_child(0)
     if first is None or first.type not in STRINGS:
@@ -35,7 +39,16 @@ def docstring(body: Node) -> str | None:
 PYTHON = Adapter(
     "python",
     (".py", ".pyi"),
+    tokens=(
+        Token("def", "function", ("function_definition",)),
+        Token("class", "class", ("class_definition",)),
+        Token("import", "import", ("import_statement", "import_from_statement", "future_import_statement")),
+        Token("#", "comment", ("comment",)),
+    ),
     wrappers=frozenset(["decorated_definition"]),
     docstring=docstring,
     documented_above=False,
+    flow=flow,
+    flows=flows,
+    names=names_of,
 )

@@ -10,6 +10,7 @@ from hone.cli.show import say
 if TYPE_CHECKING:
     from evaluation.findings import CheckerReport, CodeChecks, Contamination, Leaks, Share
     from evaluation.suites.records import SuiteRun
+    from hone.layout import Layout
     from hone.records import Evidence
 
 TrainingData = Annotated[
@@ -51,6 +52,19 @@ def show_findings(run: "SuiteRun", *, proof: bool) -> None:
         )
     if checks := run.checks:
         show_checks(checks)
+
+
+def show_losses(layout: "Layout") -> None:
+    """The loss of each task, where several were measured by it."""
+    from evaluation.results import StageFindings
+    from evaluation.stored import FINDINGS_FILE
+    from hone.records import read_record
+
+    file = layout.evaluation / FINDINGS_FILE
+    losses = read_record(file, StageFindings).losses if file.is_file() else ()
+    for loss in losses if len(losses) > 1 else ():
+        base, tuned = loss.base_loss / loss.tokens, loss.tuned_loss / loss.tokens
+        say(f"  {loss.task}: {base:.4f} → {tuned:.4f}, {loss.tokens:,} tokens")
 
 
 def show_evidence(evidence: "Evidence") -> None:
