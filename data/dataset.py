@@ -49,9 +49,9 @@ def build_dataset(
 
 def _build(config: DataConfig, out: Path, progress: Progress, root: Path, cache: Path) -> Manifest:
     files: list[FileSource] = [one for one in config.sources if not isinstance(one, GeneratedSource)]
-    suites = [read_suite(one, root) for one in config.decontaminate]
+    suites = tuple(read_suite(one, root) for one in config.decontaminate)
+    rules = Rules(config, suites, Gate(suites))
     folder = cache_folder(config, suites, cache)
-    rules = Rules(config, Gate(suites))
     with _runner(rules) as run:
         curated = curate_sources(files, root, folder, run, progress)
     waiting = iter(curated)
@@ -62,7 +62,7 @@ def _build(config: DataConfig, out: Path, progress: Progress, root: Path, cache:
     _check_names(parts)
     decided = decide(curated, config.split_by, cache, progress)
     parts += whole_examples(curated, decided, rules, progress)
-    manifest = _replace(out, lambda beside: write_files(config, parts, decided, beside, progress))
+    manifest = _replace(out, lambda beside: write_files(rules, parts, decided, beside, progress))
     if curated:
         clean(folder, [place for one in curated for place in one.shards])
     return manifest

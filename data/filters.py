@@ -124,6 +124,28 @@ def rejected(file: CodeFile, config: FilterConfig) -> Rejection | None:
     return None
 
 
+def limits(config: FilterConfig) -> dict[str, str]:
+    """What each filter that is on refuses, in a few words."""
+    per_token = ", ".join(f"{name} {least:g}" for name, least in (config.characters_per_token or {}).items())
+    comments = config.comments
+    said = {
+        "max_bytes": f"more than {config.max_bytes:,} bytes",
+        "max_line": config.max_line and f"a line of more than {config.max_line:,} characters",
+        "mean_line": config.mean_line and f"more than {config.mean_line:g} characters a line",
+        "alphanumeric": config.alphanumeric and f"less than {config.alphanumeric:g} letters and digits",
+        "comments": comments and f"less than {comments.least:g} or more than {comments.most:g} comments",
+        "characters_per_token": per_token and f"fewer characters a token than {per_token}",
+        "syntax": config.syntax is not None
+        and f"Python with errors; more than {config.syntax:g} of other lines broken",
+        "generated": config.generated and "says that a program wrote it",
+        "vendored": config.vendored and "in a folder of other people's code",
+        "encoded": config.encoded and "more than half encoded data, or 1,024 characters of it in one run",
+        "minified": config.minified and "no white space, or called `.min.`",
+        "empty": "nothing but white space",
+    }
+    return {name: what for name, what in said.items() if isinstance(what, str) and what}
+
+
 def too_large(size: int, config: FilterConfig) -> Rejection | None:
     """The filter that is asked before a file is read."""
     if size <= config.max_bytes:
@@ -237,7 +259,7 @@ FILTERS: dict[str, Measure] = {  # the cheap ones first, those that need the syn
 
 _LOWER, _UPPER, _DIGIT, _SPACE, _LINE, _OTHER = range(6)
 _VENDORED = re.compile(
-    r"(^|/)(_?vendor|_?vendored|third[-_]?party|3rd[-_]?party|node_modules|bower_components|externals?|site-packages"
+    r"(^|/)(_?vendor|_?vendored|third[-_]?party|3rd[-_]?party|node_modules|bower_components|site-packages"
     r"|godeps)/"
 )
 _MINIFIED = re.compile(r"[.-]min\.[a-z]+$")

@@ -42,8 +42,10 @@ class Row(Record, frozen=True):
     text_digest: bytes = b""
     bands: bytes = b""  # of its signature
     documentation: float = 0.0
+    overlaps: str = "[]"  # JSON: suites and tasks that the file has a part of
     redacted: str = "{}"  # JSON: kind → how often
     left_out: str = "{}"  # JSON: reason → how many functions made no example
+    imports: str = ""  # JSON: what a module may mean by its imports, where plans are asked for
     examples: bytes = b""  # JSON lines
     example_keys: bytes = b""  # of each, 8 bytes that are equal for duplicates
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from data import rows
 from data.filters import FilterConfig
@@ -14,7 +15,7 @@ from data.reading import ReadFile, open_source, read_source
 from data.sources import DatasetSource, FileSource, RepositorySource
 from data.trees import Entry, Tree, listing
 from hone.errors import DataError
-from hone.records import Example, Manifest, Record, SourceUse, read_record
+from hone.records import Example, Manifest, Origin, Record, SourceUse, read_record
 
 
 class Trace(Record, frozen=True):
@@ -41,7 +42,7 @@ def trace(folder: Path, identity: str) -> Trace:
             )
         return Trace(uses[name], file=file, removed=removed_for(folder, file))
     side, example = found
-    file = find(folder, example.origin.source, example.origin.path) if example.origin.path else None
+    file = _file_of(folder, example.origin, side) if example.origin.path else None
     return Trace(uses[example.origin.source], example, side, file, removed_for(folder, file) if file else ())
 
 
@@ -53,6 +54,24 @@ def lines_of(source: FileSource, file: Indexed, root: Path, fetched: Path) -> li
         if isinstance(one, ReadFile) and (one.file.path, one.file.digest) == (file.path, file.digest):
             return one.file.text.split("\n")
     raise DataError(f"`{file.path}` is not in source `{file.source}` any more as it was; build the dataset again")
+
+
+def _file_of(folder: Path, origin: Origin, side: str) -> Indexed:
+    """The file as the example knows it; of the history, at another commit than the dataset's, or gone since."""
+    file = find(folder, origin.source, origin.path) or Indexed(
+        source=origin.source,
+        repository=origin.source,
+        commit=origin.commit,
+        path=origin.path,
+        language=origin.language,
+        licence=origin.licence,
+        digest=origin.digest,
+        size=0,
+        side=side,
+        filter="",
+        why="",
+    )
+    return replace(file, commit=origin.commit, digest=origin.digest or file.digest)
 
 
 def _entry(source: FileSource, tree: Tree, path: str) -> Iterator[Entry]:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
 from data.allowed import is_allowed
@@ -15,18 +16,15 @@ from data.build import Curated, Progress
 from data.config import DataConfig
 from data.decide import Decided
 from data.decontamination import Gate
-from data.files import CodeFile
 from data.history import Commit, read_history
 from data.shards import read_columns
 from data.sources import RepositorySource, wants
 from data.split import SplitBy, is_heldout
 from data.tasks.history import HistoryConfig, history_examples
-from data.tasks.plans import ModuleImports, module_of, plans
+from data.tasks.plans import ModuleImports, plans
 from data.work import Rules
 from data.writing import Made
 from hone.records import Example
-
-_COLUMNS = ("repository", "path", "language", "licence", "digest", "commit", "filter")
 
 
 def whole_examples(curated: Sequence[Curated], decided: Decided, rules: Rules, progress: Progress) -> list[Made]:
@@ -49,15 +47,16 @@ def _planned(one: Curated, decided: Decided, number: int, config: DataConfig) ->
         return
     modules: defaultdict[tuple[str, bool], list[ModuleImports]] = defaultdict(list)
     for shard in one.shards:
-        for row in read_columns(shard, *_COLUMNS, "text"):
+        for row in read_columns(shard, "repository", "filter", "imports"):
             if row["filter"]:
                 continue
             held, kept = bool(decided.heldout[number]), decided.kept[number] == number
             number += 1
-            facts = {name: row[name] for name in ("repository", "path", "language", "licence", "digest", "text")}
-            file = CodeFile(source=one.name, commit=one.tree.commit or row["commit"], **facts)
-            if kept and (module := module_of(file)):
-                modules[file.repository, held].append(module)
+            if kept and row["imports"]:
+                found = msgspec.json.decode(row["imports"], type=ModuleImports)
+                commit = one.tree.commit or found.origin.commit  # the file may not have changed since another one
+                found = replace(found, origin=replace(found.origin, commit=commit))
+                modules[row["repository"], held].append(found)
     for (_, held), some in sorted(modules.items()):
         yield from ((held, example) for example in plans(some, config.tasks.plans))
 

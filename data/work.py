@@ -7,7 +7,7 @@ import gc
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,8 @@ import msgspec
 
 from data.allowed import is_allowed
 from data.config import DataConfig
-from data.decontamination import Gate
-from data.examples import examples_of
+from data.decontamination import Finding, Gate
+from data.examples import TaskConfig, examples_of
 from data.files import CodeFile
 from data.filters import Facts, Rejection, rejected
 from data.licences import licence_in
@@ -25,7 +25,9 @@ from data.reading import ReadFile, Unread, read_source
 from data.shards import Row, earlier, key_of, read_rows, write_rows
 from data.shingles import sign
 from data.sources import FileSource
+from data.suites import Suite
 from data.tasks.bodies import TO_BODY
+from data.tasks.plans import module_of
 from data.trees import Entry, Tree
 from hone.records import Example
 
@@ -33,6 +35,7 @@ EXAMPLE_KEY_BYTES = 8
 _ENCODER = msgspec.json.Encoder()
 
 CONTAMINATED = "contaminated"  # the filter's name for what stands in a benchmark
+MOST_FINDINGS = 10  # that are told of one file
 
 Rows = dict[bytes, list[Row]]  # by the key of the entry; one row each, of a dataset's entry many
 
@@ -42,7 +45,8 @@ class Rules:
     """What decides on a file: the configuration, and the benchmarks that it keeps out, read."""
 
     config: DataConfig
-    gate: Gate
+    suites: tuple[Suite, ...]
+    gate: Gate  # of the suites
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,10 @@ def finish(work: Work, rows: Rows) -> None:
 def curated(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rules) -> Row:
     """All that can be said of one file alone."""
     file = msgspec.structs.replace(read.file, licence=licence_in(read.file.text) or read.file.licence)
-    refused = read.rejection if isinstance(read, Unread) else _refused(file, source, rules)
+    refused = read.rejection if isinstance(read, Unread) else _refused(file, source, rules.config)
+    findings = () if refused else rules.gate.findings(file.text, python=file.language == "python")
+    if findings:
+        refused = _contaminated(findings)
     row = Row(
         key=key,
         path=file.path,
@@ -120,7 +127,9 @@ def curated(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rule
         size=read.bytes,
     )
     if refused:
-        return msgspec.structs.replace(row, filter=refused.filter, why=refused.why)
+        tasks = sorted({(finding.suite, finding.task) for finding in findings})
+        overlaps = msgspec.json.encode(tasks).decode()
+        return msgspec.structs.replace(row, filter=refused.filter, why=refused.why, overlaps=overlaps)
     signed = sign([file.text.encode()])
     left_out: Counter[str] = Counter()
     examples = list(examples_of(file, rules.config.tasks, left_out))
@@ -131,9 +140,15 @@ def curated(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rule
         bands=signed.bands,
         documentation=Facts(file).comments,
         left_out=msgspec.json.encode(dict(sorted(left_out.items()))).decode(),
+        imports=_imports(file, rules.config.tasks),
         examples=b"".join(_ENCODER.encode(example) + b"\n" for example in examples),
         example_keys=b"".join(example_key(example) for example in examples),
     )
+
+
+def _imports(file: CodeFile, tasks: TaskConfig) -> str:
+    found = module_of(file) if tasks.plans else None
+    return msgspec.json.encode(found).decode() if found else ""
 
 
 def example_key(example: Example) -> bytes:
@@ -160,20 +175,18 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _refused(file: CodeFile, source: FileSource, rules: Rules) -> Rejection | None:
-    """By its licence, or else by the first filter, or else for what it has of a benchmark."""
-    config = rules.config
+def _refused(file: CodeFile, source: FileSource, config: DataConfig) -> Rejection | None:
+    """By its licence, or else by the first filter."""
     stated = (source.licence,) if source.licence else ()
     if not is_allowed(file.licence, (*config.licences.allow, *stated), unknown=config.licences.unknown):
         return Rejection("licence", f"`{file.licence}` is not allowed" if file.licence else "nothing says its licence")
-    return rejected(file, config.filters) or _contaminated(file, rules.gate)
+    return rejected(file, config.filters)
 
 
-def _contaminated(file: CodeFile, gate: Gate) -> Rejection | None:
-    findings = gate.findings(file.text, python=file.language == "python")
-    if not findings:
-        return None
-    first = findings[0]
-    lines = f"lines {first.first_line}-{first.last_line}"
-    more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
-    return Rejection(CONTAMINATED, f"{lines} are of {first.suite} {first.task} ({first.kind}){more}")
+def _contaminated(findings: Sequence[Finding]) -> Rejection:
+    said = [
+        f"lines {one.first_line}-{one.last_line} are of {one.suite} {one.task} ({one.kind})"
+        for one in findings[:MOST_FINDINGS]
+    ]
+    more = [f"and {len(findings) - MOST_FINDINGS} more"] if len(findings) > MOST_FINDINGS else []
+    return Rejection(CONTAMINATED, "; ".join([*said, *more]))

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from data.build import Curated, Progress
 from data.config import DataConfig
@@ -17,7 +18,8 @@ from data.decide import Decided, Flags, first_of_each, keys_of
 from data.index import Index, Indexed
 from data.lines import Lines
 from data.shards import read_columns
-from data.work import example_key
+from data.tally import Tally
+from data.work import Rules, example_key
 from hone.errors import DataError
 from hone.files import sha256_bytes
 from hone.records import Example, Manifest, SourceUse, write_record
@@ -65,21 +67,25 @@ class _Out:
         self.index = held.enter_context(Index(folder))
         self.files_in_corpus = bool(config.corpus and config.corpus.files)
         self.decided = decided
+        self.tally = Tally()
         self._chosen = iter(chosen.tolist())
 
-    def example(self, side: str, line: bytes | Example, counts: _Counts) -> None:
-        """Writes an example, or counts it where an equal one was chosen."""
-        if next(self._chosen):
-            self.lines[side].write(line)
-            counts.examples += 1
-        else:
+    def example(self, side: str, line: bytes | Example, commit: str, counts: _Counts) -> None:
+        """Writes an example, or counts it where an equal one was chosen. It may have been made at another commit."""
+        if not next(self._chosen):
             counts.duplicates += 1
+            return
+        example = msgspec.json.decode(line, type=Example) if isinstance(line, bytes) else line
+        if example.origin.commit != commit:
+            line = example = replace(example, origin=replace(example.origin, commit=commit))
+        self.lines[side].write(line)
+        self.tally.example(example, side)
+        counts.examples += 1
 
 
-def write_files(
-    config: DataConfig, parts: Sequence[Part], decided: Decided, folder: Path, progress: Progress
-) -> Manifest:
+def write_files(rules: Rules, parts: Sequence[Part], decided: Decided, folder: Path, progress: Progress) -> Manifest:
     """Writes all of them. Raises `DataError` where there is nothing to train on, or nothing to measure with."""
+    config = rules.config
     with ExitStack() as held:
         out = _Out(config, folder, held, decided, _chosen(parts, decided))
         uses = _write_examples(parts, out, progress)
@@ -89,6 +95,7 @@ def write_files(
     digest = sha256_bytes("".join(f"{split.name} {split.digest}\n" for split in splits).encode())
     manifest = Manifest(digest, uses, splits)
     write_record(folder / "manifest.json", manifest)
+    write_record(folder / "statistics.json", out.tally.statistics(digest, decided, config.filters, rules.suites))
     return manifest
 
 
@@ -126,7 +133,7 @@ def _write_examples(parts: Sequence[Part], out: _Out, progress: Progress) -> tup
         counts = _Counts()
         if isinstance(part, Made):
             for side, example in part.all():
-                out.example(side, example, counts)
+                out.example(side, example, example.origin.commit, counts)
             uses.append(_use_of_made(part, counts))
             continue
         for shard in part.shards:
@@ -150,22 +157,22 @@ def _write_file(row: Mapping[str, Any], number: int, part: Curated, out: _Out, c
     facts = {name: row[name] for name in _COPIED}
     indexed = Indexed(source=part.name, commit=commit, side=side, filter=filtered, why=why, **facts)
     out.index.add(indexed)
+    near_heldout = filtered == NEAR_DUPLICATE and not decided.heldout[number] and decided.heldout[decided.kept[number]]
+    out.tally.file(
+        indexed, near_heldout=bool(near_heldout), overlaps=msgspec.json.decode(row["overlaps"], type=_OVERLAPS)
+    )
     if filtered:
         counts.skipped[f"files: {filtered}"] += 1
         out.rejected.write(indexed)
         return
     counts.files += 1
-    counts.skipped.update(msgspec.json.decode(row["left_out"]))
+    left_out = msgspec.json.decode(row["left_out"])
+    counts.skipped.update(left_out)
+    out.tally.details(msgspec.json.decode(row["redacted"]), left_out)
     for line in row["examples"].splitlines():
-        out.example(side, line if commit == row["commit"] else _of_commit(line, commit), counts)
+        out.example(side, line, commit, counts)
     if out.files_in_corpus and side == "train":
         out.lines["corpus"].write({"text": row["text"]})
-
-
-def _of_commit(line: bytes, commit: str) -> Example:
-    """An example of a file that has not changed since the commit that it was made from."""
-    example = msgspec.json.decode(line, type=Example)
-    return msgspec.structs.replace(example, origin=msgspec.structs.replace(example.origin, commit=commit))
 
 
 def _write_corpus(config: DataConfig, out: _Out, progress: Progress) -> tuple[SourceUse, ...]:
@@ -222,4 +229,5 @@ def _way_out(reason: str) -> str:
 
 
 _COPIED = ("repository", "path", "language", "licence", "digest", "size")
-_COLUMNS = (*_COPIED, "commit", "filter", "why", "left_out", "examples")
+_COLUMNS = (*_COPIED, "commit", "filter", "why", "overlaps", "redacted", "left_out", "examples")
+_OVERLAPS = list[tuple[str, str]]

@@ -142,7 +142,7 @@ def test_a_new_commit_changes_only_the_shards_of_its_files(make_checkout: MakeCh
 
 def test_in_a_shard_only_changed_files_are_worked_on(make_checkout: MakeCheckout, tmp_path: Path) -> None:
     top = make_checkout({"a.py": documented("a"), "b.py": documented("b")})
-    rules = Rules(config(sources=[{"kind": "repository", "path": str(top)}]), Gate([]))
+    rules = Rules(config(sources=[{"kind": "repository", "path": str(top)}]), (), Gate(()))
 
     def work() -> Work:
         (source,) = rules.config.sources

@@ -47,7 +47,15 @@ def folders(folder: Path) -> list[str]:
 def test_a_dataset_is_a_folder_of_files_that_agree_with_the_manifest(tmp_path: Path) -> None:
     out = tmp_path / "artifacts" / "data"
     manifest = build(config(GENERATED, corpus={"max_bytes": 100_000}), out)
-    names = ["corpus.jsonl", "files.parquet", "heldout.jsonl", "manifest.json", "rejected.jsonl", "train.jsonl"]
+    names = [
+        "corpus.jsonl",
+        "files.parquet",
+        "heldout.jsonl",
+        "manifest.json",
+        "rejected.jsonl",
+        "statistics.json",
+        "train.jsonl",
+    ]
     assert sorted(contents(out)) == names
     assert read_record(out / "manifest.json", Manifest) == manifest
     assert [split.name for split in manifest.splits] == ["train", "heldout", "corpus"]
