@@ -23,6 +23,8 @@ class DataConfig(Config):
     """Which files may be taken."""
     filters: FilterConfig = FilterConfig()
     """Which of those are worth it."""
+    redact: bool = True
+    """Whether to put placeholders in the place of secrets and personal data."""
     decontaminate: tuple[SuiteFile, ...] = ()
     """Benchmarks that must not be trained on: a file that holds a part of one is left out."""
     split_by: SplitBy | None = None
@@ -53,4 +55,4 @@ class DataConfig(Config):
 
     def of_one_file(self) -> dict[str, object]:
         """What decides on a file alone, as plain values."""
-        return self.model_dump(mode="json", include={"licences", "filters", "decontaminate", "tasks"})
+        return self.model_dump(mode="json", include={"licences", "filters", "redact", "decontaminate", "tasks"})

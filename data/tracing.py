@@ -12,6 +12,7 @@ from data import rows
 from data.filters import FilterConfig
 from data.index import Indexed, find, removed_for
 from data.reading import ReadFile, open_source, read_source
+from data.redaction import redact
 from data.sources import DatasetSource, FileSource, RepositorySource
 from data.trees import Entry, Tree, listing
 from hone.errors import DataError
@@ -47,12 +48,12 @@ def trace(folder: Path, identity: str) -> Trace:
 
 
 def lines_of(source: FileSource, file: Indexed, root: Path, fetched: Path) -> list[str]:
-    """A file's lines, read from its source again. Raises `DataError` where it is gone, or not the same."""
+    """A file's lines, read from its source again and redacted. Raises `DataError` where it is gone, or not the same."""
     pinned = source.model_copy(update={"commit": file.commit}) if isinstance(source, RepositorySource) else source
     tree = open_source(pinned, root, fetched)
     for _, one in read_source(pinned, tree, list(_entry(pinned, tree, file.path)), FilterConfig()):
         if isinstance(one, ReadFile) and (one.file.path, one.file.digest) == (file.path, file.digest):
-            return one.file.text.split("\n")
+            return redact(one.file.text).text.split("\n")
     raise DataError(f"`{file.path}` is not in source `{file.source}` any more as it was; build the dataset again")
 
 

@@ -15,8 +15,8 @@ from data.allowed import is_allowed
 from data.build import Curated, Progress
 from data.config import DataConfig
 from data.decide import Decided
-from data.decontamination import Gate
 from data.history import Commit, read_history
+from data.redaction import redact
 from data.shards import read_columns
 from data.sources import RepositorySource, wants
 from data.split import SplitBy, is_heldout
@@ -79,14 +79,19 @@ def _lessons(one: Curated, rules: Rules, progress: Progress) -> Iterator[tuple[b
     for number, commit in enumerate(commits, start=1):
         progress(f"reading the history of {one.name}", number, wanted.most_commits)
         for held, part in _by_side(commit, one, rules.config.split_by):
-            yield from ((held, example) for example in _clean([part], wanted, one, rules.gate))
+            yield from ((held, example) for example in _clean([part], wanted, one, rules))
     progress(f"reading the history of {one.name}", wanted.most_commits, wanted.most_commits)
 
 
-def _clean(commits: Sequence[Commit], wanted: HistoryConfig, one: Curated, gate: Gate) -> Iterator[Example]:
+def _clean(commits: Sequence[Commit], wanted: HistoryConfig, one: Curated, rules: Rules) -> Iterator[Example]:
     for example in history_examples(commits, wanted, source=one.name, licence=one.tree.licence):
-        if not gate.findings(example.text, python=False):
-            yield example
+        if not rules.gate.findings(example.text, python=False):
+            yield _redacted(example) if rules.config.redact else example
+
+
+def _redacted(example: Example) -> Example:
+    turns = tuple(replace(turn, content=redact(turn.content).text) for turn in example.turns)
+    return replace(example, turns=turns)
 
 
 def _by_side(commit: Commit, one: Curated, by: SplitBy | None) -> Iterator[tuple[bool, Commit]]:

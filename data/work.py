@@ -22,6 +22,7 @@ from data.files import CodeFile
 from data.filters import Facts, Rejection, rejected
 from data.licences import licence_in
 from data.reading import ReadFile, Unread, read_source
+from data.redaction import Redacted, redact
 from data.shards import Row, earlier, key_of, read_rows, write_rows
 from data.shingles import sign
 from data.sources import FileSource
@@ -130,6 +131,8 @@ def curated(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rule
         tasks = sorted({(finding.suite, finding.task) for finding in findings})
         overlaps = msgspec.json.encode(tasks).decode()
         return msgspec.structs.replace(row, filter=refused.filter, why=refused.why, overlaps=overlaps)
+    redacted = redact(file.text) if rules.config.redact else Redacted(file.text, {})
+    file = msgspec.structs.replace(file, text=redacted.text)
     signed = sign([file.text.encode()])
     left_out: Counter[str] = Counter()
     examples = list(examples_of(file, rules.config.tasks, left_out))
@@ -139,6 +142,7 @@ def curated(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rule
         text_digest=signed.digests,
         bands=signed.bands,
         documentation=Facts(file).comments,
+        redacted=msgspec.json.encode(dict(sorted(redacted.counts.items()))).decode(),
         left_out=msgspec.json.encode(dict(sorted(left_out.items()))).decode(),
         imports=_imports(file, rules.config.tasks),
         examples=b"".join(_ENCODER.encode(example) + b"\n" for example in examples),

@@ -4,6 +4,7 @@ The ids before the last answer are those that a server makes of the same message
 where its own prompt stands in these ids token for token: some templates leave parts of earlier answers out.
 """
 
+import re
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
@@ -13,7 +14,7 @@ from hone.records import Example, Turn
 from training.continuing import continued_ids
 from training.spans import Encoded, Spans
 
-GENERATION = "generation %}"  # the block of a template that says what the assistant writes
+_GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")  # the block that says what the assistant writes
 
 
 def encode_conversation(tokenizer: PreTrainedTokenizerBase, example: Example) -> Encoded:
@@ -79,7 +80,7 @@ def _templated(tokenizer: PreTrainedTokenizerBase, example: Example, turns: int,
 
 def _marked(tokenizer: PreTrainedTokenizerBase, example: Example, last: int, ids: list[int]) -> Spans | None:
     """What the template marks as the assistant's; None where it marks nothing, or tokenises to other ids at once."""
-    if GENERATION not in str(tokenizer.chat_template):
+    if not _GENERATION.search(str(tokenizer.chat_template)):
         return None
     whole = _templated(tokenizer, example, last + 1, tokenize=True, return_dict=True, return_assistant_tokens_mask=True)
     if list(whole["input_ids"]) != ids:

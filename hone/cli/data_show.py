@@ -34,8 +34,11 @@ def show_masks(
             refusals += 1
             console.print(refused(example, str(error)))
     if not refusals and len(split) > len(chosen):
-        with counting() as progress:
-            line = masks.counted(split, progress)
+        try:
+            with counting() as progress:
+                line = masks.counted(split, progress)
+        except TrainingError as error:
+            line = f"training would stop: {error}"
         console.print(line)
 
 

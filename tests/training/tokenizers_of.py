@@ -48,7 +48,7 @@ GEN{{ message.content }}
 
 def chatml(*, marked: bool = False) -> str:
     """The template; `marked`: it says with `generation` what the assistant writes."""
-    start, end = ("{% generation %}", "{% endgeneration %}\n") if marked else ("", "")
+    start, end = ("{% generation -%}", "{% endgeneration %}\n") if marked else ("", "")
     return CHATML.replace("GEN", start).replace("ERATION", end)
 
 
