@@ -73,12 +73,14 @@ def make_tree(folder: Path, most_bytes: int) -> tuple[int, int]:
 
 
 def _code() -> Iterator[tuple[Path, str]]:
-    """Files in known languages: the standard library's first, then those of installed packages, in order."""
-    for top in (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")):
-        for place in sorted(Path(top).rglob("*")):
+    """Files in known languages of the standard library and of installed packages, as if drawn by lot."""
+    found = []
+    for name, top in (("library", sysconfig.get_path("stdlib")), ("packages", sysconfig.get_path("purelib"))):
+        for place in Path(top).rglob("*"):
             path = place.relative_to(top).as_posix()
             if language_of(path) and "site-packages" not in path and place.is_file() and not place.is_symlink():
-                yield place, f"{Path(top).name}/{path}"
+                found.append((place, f"{name}/{path}"))
+    yield from sorted(found, key=lambda one: sha256_bytes(one[1].encode()))
 
 
 def build(layout: Layout, folder: Path, out: Path, suite: Path) -> tuple[float, int, dict[str, float]]:
