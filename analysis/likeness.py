@@ -36,7 +36,7 @@ class Likeness(Record, frozen=True):
     name: str
     digest: str
     nodes: int  # of its tree
-    first_line: int
+    first_line: int  # of its decorators, where it has any
     last_line: int
 
 
@@ -112,7 +112,8 @@ def _likeness(function: FunctionNode, *, literals: bool) -> Likeness:
     words: list[str] = []
     nodes = _write(function, words, _Names(function), literals)
     digest = sha256_bytes(" ".join(words).encode())
-    return Likeness(function.name, digest, nodes, function.lineno, function.end_lineno or function.lineno)
+    first = min(node.lineno for node in (function, *function.decorator_list))
+    return Likeness(function.name, digest, nodes, first, function.end_lineno or function.lineno)
 
 
 class _Names(dict[str, str]):

@@ -18,6 +18,7 @@ from hone.records import Record
 
 TEMPLATES, TEMPLATE = Path(__file__).parent, "card.html.j2"
 PAGE, LENGTHS, REJECTED = "card.html", "lengths.csv", "rejected.csv"
+NAMED = 4  # sources in the title
 BARS_SHOWN = 24  # of one kind; the others are summed up
 TASKS_SHOWN = 400  # of a suite, by id
 SAMPLES_SHOWN = 40
@@ -81,7 +82,7 @@ def card_of(statistics: Statistics) -> Card:
     twins = statistics.twins
     train, heldout = (sum(getattr(one, side) for one in statistics.tasks) for side in ("train", "heldout"))
     return Card(
-        title=" + ".join(one.name or "unnamed" for one in statistics.sources[:4]) or "empty",
+        title=_title(statistics.sources),
         digest=statistics.digest,
         figures=(
             Bar("examples to train on", _number(train), 1.0, f"{_number(heldout)} held out"),
@@ -157,6 +158,12 @@ def lengths_csv(histograms: Sequence[Histogram]) -> str:
     for number, bound in enumerate(same[0].bounds if same else ()):
         rows.append((str(bound), *(str(one.counts[number]) for one in same)))
     return _csv(rows)
+
+
+def _title(sources: Sequence[Group]) -> str:
+    names = [one.name or "unnamed" for one in sources]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{' + '.join(names[:NAMED]) or 'Nothing'}{more}"
 
 
 def _groups(title: str, groups: Sequence[Group]) -> Chart:

@@ -4,6 +4,7 @@ As text, 13 words in a row; and as Python, functions that differ in names, liter
 alone. A solution in another language, or rewritten, is not found by its tree.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -18,6 +19,8 @@ COMMON_TASKS = 2  # of one suite; 13 words that more of its tasks share are the 
 # literals count, as small changes of them are other tasks there.
 SAME_SOURCE_SHARE = 0.9
 EXCERPT_CHARACTERS = 300
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")  # as the parser counts them
+_CODE = re.compile(r"[^ \t\f\r\n][^\r\n]*")
 
 
 class Finding(Record, frozen=True):
@@ -29,6 +32,7 @@ class Finding(Record, frozen=True):
     first_line: int  # in the text, from 1
     last_line: int
     text: str  # what is shared, cut to 300 characters; of a tree the function's name
+    small: bool = False  # a function of one line or two, as stands anywhere: it alone is to go, not the text around it
 
 
 class Gate:
@@ -75,4 +79,16 @@ class _Part:
             yield Finding(*self._names[hit.document], "words", *lines, shared)
         for one in (likenesses(text, self._shapes, literals=self._same_source) or ()) if python else ():
             for suite, task in self._trees.get(one.digest, ()):
-                yield Finding(suite, task, "tree", one.first_line, one.last_line, one.name)
+                small = one.nodes < MIN_NODES
+                yield Finding(suite, task, "tree", one.first_line, one.last_line, one.name, small=small)
+
+
+def without(text: str, findings: Sequence[Finding]) -> str:
+    """A Python text with `pass` in the place of each function that was found; all others stay on their lines."""
+    lines = _LINE.findall(text)
+    for one in findings:
+        first, *others = range(one.first_line - 1, one.last_line)
+        lines[first] = _CODE.sub("pass", lines[first])
+        for number in others:
+            lines[number] = _CODE.sub("", lines[number])
+    return "".join(lines)

@@ -16,7 +16,7 @@ import msgspec
 
 from data.allowed import is_allowed
 from data.config import DataConfig
-from data.decontamination import Finding, Gate
+from data.decontamination import Finding, Gate, without
 from data.examples import TaskConfig, examples_of
 from data.files import CodeFile
 from data.filters import Facts, Rejection, rejected
@@ -115,8 +115,10 @@ def curated(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rule
     file = msgspec.structs.replace(read.file, licence=licence_in(read.file.text) or read.file.licence)
     refused = read.rejection if isinstance(read, Unread) else _refused(file, source, rules.config)
     findings = () if refused else rules.gate.findings(file.text, python=file.language == "python")
-    if findings:
-        refused = _contaminated(findings)
+    if large := [finding for finding in findings if not finding.small]:
+        refused = _contaminated(large)
+    elif findings:
+        file = msgspec.structs.replace(file, text=without(file.text, findings))
     row = Row(
         key=key,
         path=file.path,
@@ -127,10 +129,11 @@ def curated(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rule
         digest=file.digest,
         size=read.bytes,
     )
-    if refused:
+    if findings:
         tasks = sorted({(finding.suite, finding.task) for finding in findings})
-        overlaps = msgspec.json.encode(tasks).decode()
-        return msgspec.structs.replace(row, filter=refused.filter, why=refused.why, overlaps=overlaps)
+        row = msgspec.structs.replace(row, overlaps=msgspec.json.encode(tasks).decode())
+    if refused:
+        return msgspec.structs.replace(row, filter=refused.filter, why=refused.why)
     redacted = redact(file.text) if rules.config.redact else Redacted(file.text, {})
     file = msgspec.structs.replace(file, text=redacted.text)
     signed = sign([file.text.encode()])

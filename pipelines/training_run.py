@@ -68,7 +68,8 @@ def tracked_run(
         tracker.measure({"final_loss": curve[-1]["loss"]}, int(curve[-1]["step"]))
         tracker.attach(recipe_file)
         tracker.attach(curve_file, "curves")
-        tracker.attach(layout.data / "manifest.json", "data")
+        for name in ("manifest.json", "statistics.json", "card.html"):
+            tracker.attach(layout.data / name, "data")
         tracker.attach(out, stage)
         also(tracker)
     return tracker.run_id

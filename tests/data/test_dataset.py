@@ -48,10 +48,13 @@ def test_a_dataset_is_a_folder_of_files_that_agree_with_the_manifest(tmp_path: P
     out = tmp_path / "artifacts" / "data"
     manifest = build(config(GENERATED, corpus={"max_bytes": 100_000}), out)
     names = [
+        "card.html",
         "corpus.jsonl",
         "files.parquet",
         "heldout.jsonl",
+        "lengths.csv",
         "manifest.json",
+        "rejected.csv",
         "rejected.jsonl",
         "statistics.json",
         "train.jsonl",

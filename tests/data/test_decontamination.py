@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data.decontamination import Gate
+from data.decontamination import Gate, without
 from data.suites import HELDOUT, Suite, SuiteFile, SuiteTask, heldout_suite, read_suite
 from hone.errors import DataError
 from hone.records import Example, Origin
@@ -50,13 +50,24 @@ def test_thirteen_words_are_found_with_their_lines_in_any_text():
 
 
 def test_a_solution_with_other_names_literals_and_layout_is_found_as_a_tree():
-    assert found(RENAMED) == [("squares", "tree", 4, 9)]
+    assert found(RENAMED) == [("squares", "tree", 3, 9)]
     assert found(RENAMED, python=False) == []
 
 
 def test_the_smallest_solution_is_found_too():
     assert found("x = 1\ndef f(a, b):\n    'Adds.'\n    return (a + b)") == [("add", "tree", 2, 4)]
     assert found("def f(a, b):\n    return a - b\ndef g(a, b):\n    return a + a\n") == []
+
+
+def test_of_a_text_with_a_small_solution_the_function_alone_goes():
+    code = (
+        "class A:\n    @cache\n    def plus(self_, b):\n        return self_ + b\n\n    x = 1\r\n\ndef f():\n    pass\n"
+    )
+    findings = Gate([SUITE]).findings(code, python=True)
+    assert [one.small for one in findings] == [True]
+    assert without(code, findings) == "class A:\n    pass\n    \n        \n\n    x = 1\r\n\ndef f():\n    pass\n"
+    assert Gate([SUITE]).findings(without(code, findings), python=True) == ()
+    assert not any(one.small for one in Gate([SUITE]).findings(RENAMED, python=True))
 
 
 def test_a_finding_names_its_suite_and_what_is_shared():
