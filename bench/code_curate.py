@@ -24,7 +24,7 @@ from hone.layout import Layout
 TREE_BYTES = 100_000_000
 LARGEST = 1_000_000  # bytes of a file, as the filters have it
 WORKERS = 2
-LOOK_S = 0.1  # between two looks at the memory
+LOOK_S = 0.5  # between two looks at the memory
 RUN = """
 import json, resource, sys, time
 from pathlib import Path
