@@ -6,10 +6,10 @@ Python alone, by the standard library's own parser. Says nothing of programs tha
 import ast
 import builtins
 import textwrap
-import warnings
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
+from analysis.python import tree_of
 from hone.files import sha256_bytes
 from hone.records import Record
 
@@ -70,11 +70,10 @@ def shapes_of(source: str) -> set[Shape]:
 
 
 def _parsed(source: str) -> ast.Module:
-    with warnings.catch_warnings(action="ignore"):  # odd escapes in other people's code
-        try:
-            return ast.parse(source)
-        except IndentationError:  # a method by itself
-            return ast.parse(textwrap.dedent(source))
+    try:
+        return tree_of(source)
+    except IndentationError:  # a method by itself
+        return tree_of(textwrap.dedent(source))
 
 
 def _functions(tree: ast.Module) -> Iterator[FunctionNode]:

@@ -9,6 +9,7 @@ import re
 import tokenize
 import warnings
 from collections.abc import Iterator
+from functools import lru_cache
 
 from hone.records import Record
 
@@ -88,11 +89,20 @@ def decode(source: bytes) -> str | Fault:
     return text
 
 
+@lru_cache(maxsize=1)
+def tree_of(text: str) -> ast.Module:
+    """The syntax tree, to be looked at and not changed: of the same text again, it is the same. Raises as `ast.parse`.
+
+    Several look at one file in turn, and parsing it is most of their work.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a stray backslash in somebody's string is not ours to report
+        return ast.parse(text)
+
+
 def _tree_of(text: str) -> ast.Module | Fault:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a stray backslash in somebody's string is not ours to report
-            return ast.parse(text)
+        return tree_of(text)
     except SyntaxError as error:
         return Fault("syntax error", error.msg, error.lineno or 0)
     except (RecursionError, MemoryError) as error:

@@ -39,12 +39,12 @@ if __name__ == "__main__":
 """
 
 
-def measure(layout: Layout, *, tree_bytes: int = TREE_BYTES) -> Iterator[Row]:
-    """Both figures."""
+def measure(layout: Layout, benchmarks: Path, *, tree_bytes: int = TREE_BYTES) -> Iterator[Row]:
+    """Both figures. What is in HumanEval is left out, where `benchmarks` has it."""
     folder = layout.bench / "curate"
     size, files = make_tree(folder / "tree", tree_bytes)
     with tempfile.TemporaryDirectory(dir=folder) as out:
-        seconds, peak, found = build(layout, folder, Path(out))
+        seconds, peak, found = build(layout, folder, Path(out), benchmarks / "HumanEval.jsonl.gz")
     name = f"curate {size / 1e6:,.0f} MB in {files:,} files, {WORKERS} workers, {found['examples']:,} examples"
     yield measured(name, size / 1e6 / seconds, "MB/s", "≥ 4")
     yield measured(f"{name}, for each core that was used", size / 1e6 / found["cpu_s"], "MB/s", "")
@@ -73,19 +73,22 @@ def make_tree(folder: Path, most_bytes: int) -> tuple[int, int]:
 
 
 def _code() -> Iterator[tuple[Path, str]]:
-    """Files in known languages: the standard library's first, then those of installed packages, in order."""
-    for top in (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")):
-        for place in sorted(Path(top).rglob("*")):
+    """Files in known languages of the standard library and of installed packages, as if drawn by lot."""
+    found = []
+    for name, top in (("library", sysconfig.get_path("stdlib")), ("packages", sysconfig.get_path("purelib"))):
+        for place in Path(top).rglob("*"):
             path = place.relative_to(top).as_posix()
             if language_of(path) and "site-packages" not in path and place.is_file() and not place.is_symlink():
-                yield place, f"{Path(top).name}/{path}"
+                found.append((place, f"{name}/{path}"))
+    yield from sorted(found, key=lambda one: sha256_bytes(one[1].encode()))
 
 
-def build(layout: Layout, folder: Path, out: Path) -> tuple[float, int, dict[str, float]]:
+def build(layout: Layout, folder: Path, out: Path, suite: Path) -> tuple[float, int, dict[str, float]]:
     """Builds in a process of its own. Seconds, bytes at most, and what it says of itself."""
     source = {"kind": "folder", "path": "tree", "exclude": [], "licence": "LicenseRef-Bench"}
     tasks = {"docstring_to_body": {}, "fill": {}, "body_to_docstring": {}}
-    config = json.dumps({"sources": [source], "licences": {"unknown": True}, "tasks": tasks, "workers": WORKERS})
+    suites = [{"format": "humaneval", "path": str(suite.resolve())}] if suite.exists() else []
+    config = json.dumps({"sources": [source], "decontaminate": suites, "tasks": tasks, "workers": WORKERS})
     command = [sys.executable, "-c", RUN, config, str(out / "data"), str(folder)]
     environment = {**os.environ, "PYTHONPATH": str(layout.root)}
     start = time.perf_counter()

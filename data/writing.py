@@ -12,6 +12,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from data.build import Curated, Progress
+from data.card import write_card
 from data.config import DataConfig
 from data.corpus import build_corpus
 from data.decide import Decided, Flags, first_of_each, keys_of
@@ -95,7 +96,9 @@ def write_files(rules: Rules, parts: Sequence[Part], decided: Decided, folder: P
     digest = sha256_bytes("".join(f"{split.name} {split.digest}\n" for split in splits).encode())
     manifest = Manifest(digest, uses, splits)
     write_record(folder / "manifest.json", manifest)
-    write_record(folder / "statistics.json", out.tally.statistics(digest, decided, config.filters, rules.suites))
+    statistics = out.tally.statistics(digest, decided, config.filters, rules.suites)
+    write_record(folder / "statistics.json", statistics)
+    write_card(folder, statistics)
     return manifest
 
 

@@ -5,13 +5,13 @@ alone: of no other language do the files say which file an import means.
 """
 
 import ast
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from pydantic import Field, model_validator
 
+from analysis.python import tree_of
 from data.files import CodeFile, origin_of
 from data.tasks.chance import dice
 from hone.config import Config
@@ -48,9 +48,7 @@ def module_of(file: CodeFile) -> ModuleImports | None:
     if file.language != "python" or not file.path.endswith(".py"):
         return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a stray backslash in somebody's string is not ours to report
-            tree = ast.parse(file.text)
+        tree = tree_of(file.text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     parts = file.path.removesuffix(".py").split("/")
