@@ -77,7 +77,7 @@ def _listed(entry: bytes, wanted: Callable[[str], bool]) -> _Listed | None:
     paths = []
     for fact, name in zip(facts, names, strict=False):
         modes_and_ids = fact.decode(errors="replace").lstrip("\n:").split()
-        if len(modes_and_ids) < 5:
+        if len(modes_and_ids) != 5:
             continue
         old_mode, new_mode, old, new, _ = modes_and_ids
         regular = all(mode.startswith("100") or not mode.strip("0") for mode in (old_mode, new_mode))

@@ -168,7 +168,7 @@ def measure_loss(
     What is longer than `max_tokens`, or has nothing to say, is left out, as in training. `contamination` names by `id`
     what stands in the training data; None where nobody looked. Raises `EvaluationError` where nothing is left.
     """
-    fitting = [one for one in examples if len(one.encoded[0]) <= max_tokens and one.encoded[1]]
+    fitting = [one for one in examples if fits(one, max_tokens)]
     chosen = evenly_spaced(fitting, config.tasks)
     if not chosen:
         raise EvaluationError(
@@ -210,6 +210,12 @@ def measure_loss(
         evidence = replace(evidence, overlap=overlap)
     sums = _sums([one.task for one in chosen], base, tuned)
     return evidence, results, [TaskLoss(task, *sums[task]) for task in sorted(sums)]
+
+
+def fits(example: LossExample, max_tokens: int) -> bool:
+    """Whether it can be measured, as it could be trained on."""
+    ids, spans = example.encoded
+    return len(ids) <= max_tokens and bool(spans)
 
 
 def _difference(results: Sequence[FileResult], config: EvaluationConfig) -> LossDifference:

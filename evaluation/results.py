@@ -51,3 +51,4 @@ class StageFindings(Record, frozen=True):
     base_checks: CodeChecks | None = None
     tuned_checks: CodeChecks | None = None
     losses: tuple[TaskLoss, ...] = ()  # of the loss suite
+    left_out: tuple[str, ...] = ()  # ids of held-out examples that it cannot measure: too long, or with nothing to say

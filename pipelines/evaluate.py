@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from evaluation.findings import Contamination
 from evaluation.heldout import check_completions, find_overlap, leak_count, tuned_leaks
-from evaluation.measure import Digests, LossExample, measure_execution, measure_loss, metrics_of
+from evaluation.measure import Digests, LossExample, fits, measure_execution, measure_loss, metrics_of
 from evaluation.models import ModelPair, load_models
 from evaluation.report import write_report
-from evaluation.results import FileResult, StageFindings, TaskLoss, TaskResult
+from evaluation.results import FileResult, StageFindings, TaskResult
 from evaluation.sandbox import open_engine
 from evaluation.stored import FINDINGS_FILE, SIDES, read_stage
 from evaluation.training_data import TrainingData
@@ -57,8 +57,19 @@ def evaluate(layout: Layout, recipe: Recipe, *, progress: Progress, clock: Calla
     else:
         models = _load(layout, recipe, base)
         found = StageFindings(contamination=_contamination(examples, training, progress))
-        evidence, results, losses = _loss(models, examples, recipe, digests, found, clock=clock, progress=progress)
-        found = replace(found, losses=tuple(losses))
+        encoded = _encoded(models, examples)
+        left_out = tuple(one.id for one in encoded if not fits(one, recipe.train.max_tokens))
+        evidence, results, losses = measure_loss(
+            models,
+            encoded,
+            recipe.evaluation,
+            digests,
+            max_tokens=recipe.train.max_tokens,
+            contamination=found.contamination,
+            clock=clock,
+            progress=progress,
+        )
+        found = replace(found, losses=tuple(losses), left_out=left_out)
     _write(layout, evidence, results, found)
     prompts = {example.id: example.prompt for example in examples}
     base_run, tuned_run = (read_stage(layout.evaluation, side, name=side, prompts=prompts) for side in SIDES)
@@ -96,17 +107,9 @@ def _look(
     return evidence, measured, found
 
 
-def _loss(
-    models: ModelPair,
-    examples: Sequence[Example],
-    recipe: Recipe,
-    digests: Digests,
-    found: StageFindings,
-    *,
-    clock: Callable[[], float],
-    progress: Progress,
-) -> tuple[Evidence, list[FileResult], list[TaskLoss]]:
-    encoded = [
+def _encoded(models: ModelPair, examples: Sequence[Example]) -> list[LossExample]:
+    """The examples as both models read them."""
+    return [
         LossExample(
             encoded=(one.ids, one.trained),
             path=f"{example.origin.source}/{example.origin.path}",
@@ -116,16 +119,6 @@ def _loss(
         for example in examples
         for one in [encode(models.tokenizer, example)]
     ]
-    return measure_loss(
-        models,
-        encoded,
-        recipe.evaluation,
-        digests,
-        max_tokens=recipe.train.max_tokens,
-        contamination=found.contamination,
-        clock=clock,
-        progress=progress,
-    )
 
 
 def _load(layout: Layout, recipe: Recipe, base: BaseModel) -> ModelPair:

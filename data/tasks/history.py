@@ -4,7 +4,9 @@ What a commit did is told by its message; words alone decide what is a fix, so s
 in no example: trailers such as `Signed-off-by` are taken off.
 """
 
+import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from difflib import unified_diff
 
@@ -16,7 +18,7 @@ from hone.config import Config
 from hone.records import Example, Origin, Record, Turn
 
 COMMIT_MESSAGE, BUG_FIX, REVIEW = "commit-message", "bug-fix", "review"
-MOST_FUNCTIONS = 2  # that a fix changes in one file; more are seldom about one fault
+MOST_FUNCTIONS = 2  # that a commit changes; more are seldom about one thing
 CONTEXT_LINES = 3
 
 _FIX = re.compile(r"\b(?:fix(?:e[sd]|ing)?|bugs?|bugfix|issues?|crash(?:es|ed)?|regressions?)\b", re.IGNORECASE)
@@ -27,8 +29,11 @@ _NO_FIX = re.compile(
 )
 _NO_MESSAGE = re.compile(r"^(?:revert|merge|wip|fixup!|squash!|amend!|bump|release|update \S+$)", re.IGNORECASE)
 _TRAILER = re.compile(r"^[A-Z][A-Za-z]+(?:-[A-Za-z]+)+: .*$|^\(cherry picked from .*\)$", re.MULTILINE)
+_REFERENCE = re.compile(r"^(?:closes|fixes|resolves|refs?|see)\b[\s:.,]*$", re.IGNORECASE | re.MULTILINE)
 _ADDRESS = re.compile(r"\S@\S+\.\S")
-_NUMBER = re.compile(r"\s*\(#\d+\)|\s*\b(?:gh|bpo|issue)?-?#\d+\b", re.IGNORECASE)  # of an issue that nobody shows
+_NUMBER = re.compile(  # of an issue that nobody shows
+    r"[ \t]*\((?:gh-|#)\d+\)|[ \t]*(?:\b(?:gh|bpo|issue)[- ]?)?#\d+\b|[ \t]*\b(?:gh|bpo)-\d+\b", re.IGNORECASE
+)
 
 
 class HistoryConfig(Config):
@@ -74,10 +79,12 @@ def history_examples(
     """The examples of a repository's commits, in their order."""
     for commit in commits:
         subject, body = message_of(commit.message)
+        if not subject or sum(map(_least_changed, commit.changes)) > config.max_changed_lines:
+            continue
         told = _Told(commit, source, licence, subject, body)
         difference = "".join(map(diff, commit.changes))
         changed = sum(line.startswith(("+", "-")) for line in difference.split("\n")) - 2 * len(commit.changes)
-        if subject and 0 < changed <= config.max_changed_lines:
+        if 0 < changed <= config.max_changed_lines:
             made = (*_of_whole(told, difference, config), *_of_functions(told, config))
             yield from (one for one in made if all(len(turn.content) <= config.max_chars for turn in one.turns))
 
@@ -116,8 +123,9 @@ def _example(task: str, identity: str, origin: Origin, question: str, answer: st
 def message_of(message: str) -> tuple[str, str]:
     """Subject and body without trailers and numbers of issues; neither where they do not say what was done."""
     first, _, rest = message.partition("\n")
-    subject = _NUMBER.sub("", first).strip()
-    body = re.sub(r"\n{3,}", "\n\n", _TRAILER.sub("", _NUMBER.sub("", rest))).strip()
+    subject = _NUMBER.sub("", first).strip(" \t:.-")
+    body = _REFERENCE.sub("", _TRAILER.sub("", _NUMBER.sub("", rest)))
+    body = re.sub(r"\n{3,}", "\n\n", body).strip()
     plain = 3 <= len(subject.split()) <= 20 and len(subject) <= 120 and not _ADDRESS.search(f"{subject} {body}")
     return (subject, body) if plain and not _NO_MESSAGE.match(subject) else ("", "")
 
@@ -129,7 +137,7 @@ def is_fix(subject: str) -> bool:
 
 def diff(change: Change) -> str:
     """A unified diff. Only what lies between the first and the last change is compared line by line."""
-    before, after = change.before.splitlines(keepends=True), change.after.splitlines(keepends=True)
+    before, after = _lines(change.before), _lines(change.after)
     start = next((at for at, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), None)
     start = min(len(before), len(after)) if start is None else start
     same = 0
@@ -141,6 +149,17 @@ def diff(change: Change) -> str:
     )
     moved = (_moved(line, first) if line.startswith("@@") else line for line in lines)
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in moved)
+
+
+def _least_changed(change: Change) -> int:
+    """So many lines differ at least: a diff of what has nothing in common would take long, and be too large anyway."""
+    before, after = Counter(_lines(change.before)), Counter(_lines(change.after))
+    return (before - after).total() + (after - before).total()
+
+
+def _lines(text: str) -> list[str]:
+    """Ended by line feeds alone, as git has it; `str.splitlines` knows more ends."""
+    return list(io.StringIO(text, newline="\n"))
 
 
 def changed_functions(change: Change) -> list[_Pair]:

@@ -55,16 +55,18 @@ def show_findings(run: "SuiteRun", *, proof: bool) -> None:
 
 
 def show_losses(layout: "Layout") -> None:
-    """The loss of each task, where several were measured by it."""
+    """The loss of each task, where several were measured by it, and how much was not."""
     from evaluation.results import StageFindings
     from evaluation.stored import FINDINGS_FILE
     from hone.records import read_record
 
     file = layout.evaluation / FINDINGS_FILE
-    losses = read_record(file, StageFindings).losses if file.is_file() else ()
-    for loss in losses if len(losses) > 1 else ():
+    found = read_record(file, StageFindings) if file.is_file() else StageFindings()
+    for loss in found.losses if len(found.losses) > 1 else ():
         base, tuned = loss.base_loss / loss.tokens, loss.tuned_loss / loss.tokens
         say(f"  {loss.task}: {base:.4f} → {tuned:.4f}, {loss.tokens:,} tokens")
+    if found.left_out:
+        say(f"{len(found.left_out)} held-out examples are too long to be measured, the first is `{found.left_out[0]}`")
 
 
 def show_evidence(evidence: "Evidence") -> None:

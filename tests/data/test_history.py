@@ -90,10 +90,18 @@ def test_a_commit_that_changes_too_many_lines_is_left_out(top: Path) -> None:
     assert made(top, max_changed_lines=400, max_chars=10_000)
 
 
+def test_a_form_feed_ends_no_line_of_a_change(top: Path) -> None:
+    change(top, {"a.py": "x = 1\n\f\ny = 1\n"}, "Start the shop today")
+    change(top, {"a.py": "x = 1\n\f\ny = 2\n"}, "Pay the whole sum")
+    assert "\n \f\n-y = 1\n+y = 2\n" in made(top)[0].turns[0].content
+
+
 @pytest.mark.parametrize(
     ("message", "subject"),
     [
         ("Fix the sum (#3)", "Fix the sum"),
+        ("Call f(2) before the sum is paid", "Call f(2) before the sum is paid"),
+        ("gh-1234: Fix the sum of 3 (GH-99)", "Fix the sum of 3"),
         ('Revert "Fix the sum"', ""),
         ("wip on the till", ""),
         ("Bump version to 3", ""),
@@ -118,6 +126,8 @@ def test_a_fix_is_told_by_its_words(subject: str, fixes: bool) -> None:
     assert is_fix(subject) is fixes
 
 
-def test_trailers_are_taken_off() -> None:
-    message = "Pay the whole sum\n\nOne euro was kept.\n\nCo-authored-by: Ada <ada@example.org>\nChange-Id: I123"
+def test_trailers_and_numbers_of_issues_are_taken_off() -> None:
+    message = (
+        "Pay the whole sum\n\nOne euro was kept.\n\nFixes #12.\nCo-authored-by: Ada <ada@example.org>\nChange-Id: I123"
+    )
     assert message_of(message) == ("Pay the whole sum", "One euro was kept.")
