@@ -16,7 +16,7 @@ import msgspec
 
 import analysis
 import data
-from analysis.workers import Outcome, map_files
+from analysis.workers import map_files
 from data.config import DataConfig
 from data.reading import list_source, open_source, place_of
 from data.shards import Row, name_of, read_rows, shards
@@ -107,14 +107,13 @@ def in_workers(rules: Rules, workers: int | None) -> Run:
     def run(works: Iterable[Work]) -> Iterator[tuple[Work, str]]:
         made = map_files(partial(do, rules=rules), works, workers=workers, time_s=SHARD_S, memory_bytes=MEMORY_BYTES)
         for outcome in made:
-            yield outcome.item, outcome.value if outcome.value is not None else _apart(outcome, rules)
+            yield outcome.item, outcome.value if outcome.value is not None else apart(outcome.item, rules)
 
     return run
 
 
-def _apart(failed: Outcome[Work, str], rules: Rules) -> str:
+def apart(work: Work, rules: Rules) -> str:
     """Makes a shard one file at a time, to find the one that is too much; that one is refused."""
-    work = failed.item
     rows: dict[bytes, list[Row]] = {}
     alone = [
         Work(work.source, work.tree, (entry,), work.place.with_suffix(f".{number}"))

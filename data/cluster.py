@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from data.build import Run, code_digest
+from data.build import SHARD_S, Run, apart, code_digest
 from data.reading import ReadFile, Unread
 from data.shards import Row
 from data.sources import FileSource
@@ -50,9 +50,9 @@ def _runner(rules: Rules) -> Run:
             rows = known(work)
             waiting.append((work, rows, remote.remote(list(unknown(work, rows, rules.config)), work.source, shared)))
             if len(waiting) == most:
-                yield _finished(*waiting.popleft())
+                yield _finished(*waiting.popleft(), rules)
         while waiting:
-            yield _finished(*waiting.popleft())
+            yield _finished(*waiting.popleft(), rules)
 
     return run
 
@@ -65,12 +65,15 @@ def _on_node(files: Files, source: FileSource, shared: tuple[Rules, str]) -> lis
     return [curated(key, file, source, rules) for key, file in files]
 
 
-def _finished(work: Work, rows: Rows, call: Any) -> tuple[Work, str]:
-    """Waits for a shard and writes it."""
+def _finished(work: Work, rows: Rows, call: Any, rules: Rules) -> tuple[Work, str]:
+    """Waits for a shard and writes it. One that hangs or crashes its worker is taken apart on this machine."""
     import ray
 
     try:
-        found = ray.get(call)
+        found = ray.get(call, timeout=SHARD_S * AHEAD)
+    except (ray.exceptions.GetTimeoutError, ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
+        ray.cancel(call, force=True)
+        return work, apart(work, rules)
     except ray.exceptions.RayError as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         raise DataError(

@@ -1,5 +1,6 @@
 """What `hone data build` and `hone data stats` print: sources, what each filter left out of them, and splits."""
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -7,6 +8,7 @@ if TYPE_CHECKING:
 
     from hone.records import Manifest
 
+FILE_WIDTH = 120  # of tables that go to no terminal
 MOST_SOURCES = 6  # beside each other; of more, sums alone
 
 
@@ -14,7 +16,7 @@ def print_manifest(manifest: "Manifest") -> None:
     """Prints it as tables."""
     from rich.console import Console
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
     left_out = _left_out(manifest)
     parts = [_sources(manifest), *([left_out] if left_out.row_count else []), _splits(manifest)]
     for part in parts:
