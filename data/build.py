@@ -28,7 +28,7 @@ from hone.errors import DataError
 from hone.files import sha256_bytes, sha256_tree
 
 SHARD_S = 300.0  # of CPU time; one of the largest takes some five
-FILE_S = 10.0
+FILE_S = 20.0
 MEMORY_BYTES = 1_000_000_000  # that a shard's files may take in a worker
 STOPPED = "unprocessable"  # the filter's name for what was cut off
 CONFIGURATIONS = 4  # whose shards are kept
@@ -134,12 +134,12 @@ def apart(work: Work, rules: Rules) -> str:
 
 
 def _stopped(work: Work, reason: str) -> Row:
-    entry = work.entries[0]
+    """The row of a file that was cut off; of a dataset, of the part that holds it."""
+    entry, tree = work.entries[0], work.tree
     language = analysis.language_of(entry.path) or ""
-    tree = work.tree
-    return Row(
-        work.key(entry), entry.path, tree.name, tree.commit, language, tree.licence, "", entry.bytes, STOPPED, reason
-    )
+    path = f"{entry.path}#{entry.row}" if entry.row else entry.path
+    why = f"{reason}; with it go {entry.bytes:,} bytes of rows from this one on" if entry.row else reason
+    return Row(work.key(entry), path, tree.name, tree.commit, language, tree.licence, "", entry.bytes, STOPPED, why)
 
 
 def _curate(source: FileSource, tree: Tree, folder: Path, run: Run, progress: Progress) -> Curated:
