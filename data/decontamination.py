@@ -85,6 +85,8 @@ class _Part:
 
 def without(text: str, findings: Sequence[Finding]) -> str:
     """A Python text with `pass` in the place of each function that was found; all others stay on their lines."""
+    if not findings:
+        return text
     lines = _LINE.findall(text)
     for one in findings:
         first, *others = range(one.first_line - 1, one.last_line)
@@ -92,3 +94,6 @@ def without(text: str, findings: Sequence[Finding]) -> str:
         for number in others:
             lines[number] = _CODE.sub("", lines[number])
     return "".join(lines)
+
+
+NO_SUITES = Gate(())

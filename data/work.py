@@ -170,6 +170,11 @@ def example_key(example: Example) -> bytes:
     return hashlib.blake2b(joined.encode(), digest_size=EXAMPLE_KEY_BYTES).digest()
 
 
+def text_of(example: Example) -> str:
+    """All that is said in it."""
+    return "\n".join([example.prompt + example.completion + example.suffix, *(turn.content for turn in example.turns)])
+
+
 @contextmanager
 def _uncollected() -> Iterator[None]:
     """Without the collector of cycles: there are none in syntax trees, and to look for them takes a seventh of all."""

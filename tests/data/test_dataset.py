@@ -9,6 +9,7 @@ import pytest
 from data.config import DataConfig
 from data.dataset import build_dataset
 from data.split import is_heldout
+from data.statistics import Statistics
 from data.work import example_key
 from hone.config import load_config
 from hone.errors import Busy, ConfigError, DataError
@@ -241,3 +242,16 @@ def test_a_wrong_configuration_names_the_line(tmp_path: Path, yaml: str, problem
     write(tmp_path, {"data.yaml": yaml})
     with pytest.raises(ConfigError, match=problem):
         load_config(tmp_path / "data.yaml", DataConfig)
+
+
+def test_a_generated_example_that_stands_in_a_suite_is_left_out_and_counted(tmp_path: Path) -> None:
+    build(config(GENERATED), tmp_path / "before")
+    task = read_examples(tmp_path / "before" / "train.jsonl")[3]
+    row = {"id": "task", "question": "", "solution": task.prompt + task.completion}
+    (tmp_path / "suite.jsonl").write_bytes(msgspec.json.encode(row) + b"\n")
+    suites = [{"format": "jsonl", "path": str(tmp_path / "suite.jsonl")}]
+    manifest = build(config(GENERATED, decontaminate=suites), tmp_path / "after")
+    assert task.id not in {one.id for one in read_examples(tmp_path / "after" / "train.jsonl")}
+    assert manifest.sources[0].skipped["examples: contaminated"] >= 1
+    told = read_record(tmp_path / "after" / "statistics.json", Statistics)
+    assert [(one.suite, one.overlapping) for one in told.overlaps] == [("suite", ("task",))]
