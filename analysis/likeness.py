@@ -51,12 +51,22 @@ def function_digests(source: str, shapes: AbstractSet[Shape] | None = None) -> l
 
 
 def likenesses(
-    source: str, shapes: AbstractSet[Shape] | None = None, *, literals: bool = True
+    source: str,
+    shapes: AbstractSet[Shape] | None = None,
+    *,
+    literals: bool = True,
+    ending: AbstractSet[int] | None = None,
 ) -> list[Likeness] | None:
-    """Each function of any size, as `function_digests`; without `literals`, other numbers and strings are the same."""
+    """Each function of any size, as `function_digests`; without `literals`, other numbers and strings are the same.
+
+    With `ending`, only functions that end on one of these lines are looked at.
+    """
     try:
-        nodes = [node for node in _functions(_parsed(source)) if shapes is None or _shape(node) in shapes]
-        return [_likeness(node, literals=literals) for node in nodes]
+        return [
+            _likeness(node, literals=literals)
+            for node in _functions(_parsed(source))
+            if (ending is None or node.end_lineno in ending) and (shapes is None or _shape(node) in shapes)
+        ]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

@@ -14,12 +14,12 @@ from msgspec.structs import replace
 from data.build import Curated, Progress
 from data.card import write_card
 from data.corpus import build_corpus
-from data.decide import Decided, Flags, first_of_each, keys_of
+from data.decide import Decided, Flags, apart, first_of_each, keys_of
 from data.index import Index, Indexed
 from data.lines import Lines
 from data.shards import read_columns
 from data.tally import Tally
-from data.work import CONTAMINATED, Rules, example_key, text_of
+from data.work import CONTAMINATED, NO_TREE, Rules, example_key, text_of
 from hone.errors import DataError
 from hone.files import sha256_bytes
 from hone.records import Example, Manifest, SourceUse, write_record
@@ -115,27 +115,27 @@ def write_files(rules: Rules, parts: Sequence[Part], decided: Decided, folder: P
 def _chosen(parts: Sequence[Part], decided: Decided) -> Flags:
     """Of all examples of kept files, in the order in which they are written: which are no duplicates."""
     keys: list[bytes] = []
+    trees: list[bytes] = []
     sides: list[Flags] = []
     first = 0
     for part in parts:
         if isinstance(part, Made):
             found = list(part.all())
             keys += [example_key(example) for _, example in found]
+            trees += [NO_TREE] * len(found)
             sides.append(np.array([side == "heldout" for side, _ in found], np.bool_))
             continue
         for shard in part.shards:
-            passed = [row["example_keys"] for row in read_columns(shard, "filter", "example_keys") if not row["filter"]]
-            numbers = range(first, first + len(passed))
+            columns = read_columns(shard, "filter", "example_keys", "example_trees")
+            passed = [row for row in columns if not row["filter"]]
+            kept = [number for number in range(len(passed)) if decided.kept[first + number] == first + number]
+            keys += [passed[number]["example_keys"] for number in kept]
+            trees += [passed[number]["example_trees"] for number in kept]
+            counts = [len(keys_of(passed[number]["example_keys"])) for number in kept]
+            sides.append(np.repeat(decided.heldout[[first + number for number in kept]], counts))
             first += len(passed)
-            kept = [
-                (number, joined)
-                for number, joined in zip(numbers, passed, strict=True)
-                if decided.kept[number] == number
-            ]
-            keys += [joined for _, joined in kept]
-            counts = [len(keys_of(joined)) for _, joined in kept]
-            sides.append(np.repeat(decided.heldout[[number for number, _ in kept]], counts))
-    return first_of_each(keys_of(b"".join(keys)), np.concatenate([np.zeros(0, np.bool_), *sides]))
+    heldout = np.concatenate([np.zeros(0, np.bool_), *sides])
+    return apart(first_of_each(keys_of(b"".join(keys)), heldout), keys_of(b"".join(trees)), heldout)
 
 
 def _write_examples(parts: Sequence[Part], out: _Out, progress: Progress) -> tuple[SourceUse, ...]:
