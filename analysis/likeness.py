@@ -51,12 +51,22 @@ def function_digests(source: str, shapes: AbstractSet[Shape] | None = None) -> l
 
 
 def likenesses(
-    source: str, shapes: AbstractSet[Shape] | None = None, *, literals: bool = True
+    source: str,
+    shapes: AbstractSet[Shape] | None = None,
+    *,
+    literals: bool = True,
+    ending: AbstractSet[int] | None = None,
 ) -> list[Likeness] | None:
-    """Each function of any size, as `function_digests`; without `literals`, other numbers and strings are the same."""
+    """Each function of any size, as `function_digests`; without `literals`, other numbers and strings are the same.
+
+    With `ending`, only functions that end on one of these lines are looked at.
+    """
     try:
-        nodes = [node for node in _functions(_parsed(source)) if shapes is None or _shape(node) in shapes]
-        return [_likeness(node, literals=literals) for node in nodes]
+        return [
+            _likeness(node, literals=literals)
+            for node in _functions(_parsed(source))
+            if (ending is None or node.end_lineno in ending) and (shapes is None or _shape(node) in shapes)
+        ]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
@@ -108,60 +118,70 @@ def _kind(node: ast.AST) -> str:
 
 
 def _likeness(function: FunctionNode, *, literals: bool) -> Likeness:
-    """Names are numbered in the order in which they appear."""
-    words: list[str] = []
-    nodes = _write(function, words, _Names(function), literals)
-    digest = sha256_bytes(" ".join(words).encode())
+    """Names are numbered as they appear, but for `_KEPT_NAMES` that the function gives no meaning."""
+    tree = _Words(literals=literals)
+    nodes = tree.add(function)
+    digest = sha256_bytes(" ".join(tree.numbered()).encode())
     first = min(node.lineno for node in (function, *function.decorator_list))
     return Likeness(function.name, digest, nodes, first, function.end_lineno or function.lineno)
 
 
-class _Names(dict[str, str]):
-    """What a name is written as: a number, unless it is one of `_KEPT_NAMES` and the function gives it no meaning."""
+class _Words:
+    """A tree as words on their way to a digest."""
 
-    def __init__(self, function: FunctionNode) -> None:
-        own = {function.name}
-        for node in ast.walk(function):
-            if isinstance(node, ast.arg):
-                own.add(node.arg)
-            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                own.add(node.id)
-        self._kept = _KEPT_NAMES - (own - {"self", "cls"})
+    def __init__(self, *, literals: bool) -> None:
+        self._literals = literals
+        self._words: list[str] = []
+        self._names: list[int] = []  # which of the words are names
+        self._own: set[str] = set()  # names that are given a meaning here
 
-    def __missing__(self, name: str) -> str:
-        if name in self._kept:
-            return name
-        self[name] = f"_{len(self)}"
-        return self[name]
+    def numbered(self) -> list[str]:
+        """The words, once all are there."""
+        kept = _KEPT_NAMES - (self._own - {"self", "cls"})
+        numbers: dict[str, str] = {}
+        words = self._words
+        for place in self._names:
+            name = words[place]
+            if name not in kept:
+                words[place] = numbers.setdefault(name, f"_{len(numbers)}")
+        return words
 
-
-def _write(node: object, words: list[str], names: _Names, literals: bool) -> int:
-    """Appends a part of a tree; how many nodes it has."""
-    if isinstance(node, list):
-        words.append("[")
-        count = sum([_write(one, words, names, literals) for one in node])
-        words.append("]")
+    def add(self, node: object) -> int:
+        """Appends a part of a tree; how many nodes it has."""
+        if not isinstance(node, ast.AST):
+            return self._add_value(node)
+        if not self._literals and (literal := _literal(node)):
+            self._words.append(literal)
+            return 1
+        if isinstance(node, FunctionNode):
+            node = ast.FunctionDef(node.name, node.args, _body(node), [])
+        elif isinstance(node, ast.AnnAssign):
+            node = ast.Assign([node.target], node.value) if node.value else ast.Expr(node.target)
+        kind = type(node)
+        self._words.append(kind.__name__)
+        named, count = _NAMES.get(kind), 1
+        for field in _FIELDS[kind]:
+            value = getattr(node, field, None)
+            if field == named and value is not None:
+                self._add_name(node, value)
+            else:
+                count += self.add(value)
         return count
-    if not isinstance(node, ast.AST):
-        words.append(repr(node))
-        return 0
-    if not literals and (literal := _literal(node)):
-        words.append(literal)
-        return 1
-    if isinstance(node, FunctionNode):
-        node = ast.FunctionDef(node.name, node.args, _body(node), [])
-    elif isinstance(node, ast.AnnAssign):
-        node = ast.Assign([node.target], node.value) if node.value else ast.Expr(node.target)
-    kind = type(node)
-    words.append(kind.__name__)
-    named, count = _NAMES.get(kind), 1
-    for field in _FIELDS[kind]:
-        value = getattr(node, field, None)
-        if field == named and value is not None:
-            words.append(names[value])
-        else:
-            count += _write(value, words, names, literals)
-    return count
+
+    def _add_value(self, value: object) -> int:
+        if not isinstance(value, list):
+            self._words.append(repr(value))
+            return 0
+        self._words.append("[")
+        count = sum([self.add(one) for one in value])
+        self._words.append("]")
+        return count
+
+    def _add_name(self, node: ast.AST, name: str) -> None:
+        self._names.append(len(self._words))
+        self._words.append(name)
+        if not isinstance(node, ast.Name) or isinstance(node.ctx, ast.Store):
+            self._own.add(name)
 
 
 def _literal(node: ast.AST) -> str:

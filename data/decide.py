@@ -88,6 +88,12 @@ def first_of_each(keys: npt.NDArray[np.uint64], heldout: Flags) -> Flags:
     return chosen
 
 
+def apart(chosen: Flags, trees: npt.NDArray[np.uint64], heldout: Flags) -> Flags:
+    """Of the chosen, those that are no function of a held-out example under other names; 0 is no tree."""
+    held = np.unique(trees[heldout & (trees != 0)])
+    return chosen & (heldout | ~np.isin(trees, held))
+
+
 def keys_of(joined: bytes) -> npt.NDArray[np.uint64]:
     """Examples' keys as numbers."""
     assert np.dtype(np.uint64).itemsize == EXAMPLE_KEY_BYTES

@@ -15,9 +15,6 @@ from hone.records import Record
 
 WORDS = 13  # as Brown et al. 2020 (GPT-3, appendix C)
 COMMON_TASKS = 2  # of one suite; 13 words that more of its tasks share are the suite's phrasing, and no task's content
-# Tasks from the same source as the training data share its phrasing: one run must then hold most of a task's words, and
-# literals count, as small changes of them are other tasks there.
-SAME_SOURCE_SHARE = 0.9
 EXCERPT_CHARACTERS = 300
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")  # as the parser counts them
 _CODE = re.compile(r"[^ \t\f\r\n][^\r\n]*")
@@ -39,20 +36,6 @@ class Gate:
     """The suites' index, made once and sent to each worker; about 30 bytes for each of their tokens."""
 
     def __init__(self, suites: Sequence[Suite]) -> None:
-        sides = [[suite for suite in suites if suite.same_source is same] for same in (False, True)]
-        self._parts = [_Part(side, same_source=bool(same)) for same, side in enumerate(sides) if side]
-
-    def findings(self, text: str, *, python: bool) -> tuple[Finding, ...]:
-        """What of a text is a task's, in the order of the lines; each part once for each task and kind."""
-        found = {finding for part in self._parts for finding in part.findings(text, python=python)}
-        return tuple(sorted(found, key=lambda one: (one.first_line, one.last_line, one.suite, one.task, one.kind)))
-
-
-class _Part:
-    """Suites that are compared in the same way."""
-
-    def __init__(self, suites: Sequence[Suite], *, same_source: bool) -> None:
-        self._same_source = same_source
         self._names: dict[str, tuple[str, str]] = {}  # of a document in the index → suite and task
         self._trees: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
         self._shapes: set[Shape] = set()
@@ -63,21 +46,25 @@ class _Part:
                 self._names[id] = suite.name, task.id
                 documents.append(Document(id, f"{task.text}\n{task.solution}"))
                 self._shapes |= shapes_of(task.solution)
-                for one in likenesses(task.solution, literals=same_source) or ():
-                    if not same_source or one.nodes >= MIN_NODES:
-                        self._trees[one.digest].append((suite.name, task.id))
-        common = None if same_source else COMMON_TASKS * len(suites)
-        self._index = TokenIndex(documents, WORDS, words=True, most_documents=common)
+                for one in likenesses(task.solution, literals=False) or ():
+                    self._trees[one.digest].append((suite.name, task.id))
+        self._index = TokenIndex(documents, WORDS, words=True, most_documents=COMMON_TASKS * len(suites))
 
-    def findings(self, text: str, *, python: bool) -> Iterator[Finding]:
-        """Those of this part's suites."""
+    def findings(self, text: str, *, python: bool) -> tuple[Finding, ...]:
+        """What of a text is a task's, in the order of the lines; each part once for each task and kind."""
+        if not self._names:
+            return ()
+        found = {*self._words(text), *(self._functions(text) if python else ())}
+        return tuple(sorted(found, key=lambda one: (one.first_line, one.last_line, one.suite, one.task, one.kind)))
+
+    def _words(self, text: str) -> Iterator[Finding]:
         for hit in self._index.hits(text):
-            if self._same_source and hit.tokens < SAME_SOURCE_SHARE * self._index.size(hit.document):
-                continue
             lines = text.count("\n", 0, hit.start) + 1, text.count("\n", 0, hit.end) + 1
             shared = " ".join(text[hit.start : hit.end].split())[:EXCERPT_CHARACTERS]
             yield Finding(*self._names[hit.document], "words", *lines, shared)
-        for one in (likenesses(text, self._shapes, literals=self._same_source) or ()) if python else ():
+
+    def _functions(self, text: str) -> Iterator[Finding]:
+        for one in likenesses(text, self._shapes, literals=False) or ():
             for suite, task in self._trees.get(one.digest, ()):
                 small = one.nodes < MIN_NODES
                 yield Finding(suite, task, "tree", one.first_line, one.last_line, one.name, small=small)
@@ -85,6 +72,8 @@ class _Part:
 
 def without(text: str, findings: Sequence[Finding]) -> str:
     """A Python text with `pass` in the place of each function that was found; all others stay on their lines."""
+    if not findings:
+        return text
     lines = _LINE.findall(text)
     for one in findings:
         first, *others = range(one.first_line - 1, one.last_line)
@@ -92,3 +81,6 @@ def without(text: str, findings: Sequence[Finding]) -> str:
         for number in others:
             lines[number] = _CODE.sub("", lines[number])
     return "".join(lines)
+
+
+NO_SUITES = Gate(())

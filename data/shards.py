@@ -48,6 +48,7 @@ class Row(Record, frozen=True):
     imports: str = ""  # JSON: what a module may mean by its imports, where plans are asked for
     examples: bytes = b""  # JSON lines
     example_keys: bytes = b""  # of each, 8 bytes that are equal for duplicates
+    example_trees: bytes = b""  # of each, 8 bytes that are equal for the same function under other names, or zeros
 
 
 _TYPES = {str: pa.string(), bytes: pa.binary(), int: pa.int64(), float: pa.float64()}

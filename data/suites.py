@@ -6,7 +6,7 @@ Reads the text of each task and its solution, and nothing of how it is run or sc
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -14,9 +14,8 @@ from pydantic import Field
 
 from hone.config import Config
 from hone.errors import DataError
-from hone.records import Example, Json, Record
+from hone.records import Json, Record
 
-HELDOUT = "held-out examples"
 _TEXTS = ("prompt", "question", "text", "instruction", "content", "test")  # of any other suite
 _SOLUTIONS = ("canonical_solution", "solution", "code", "completion")
 
@@ -44,7 +43,6 @@ class Suite(Record, frozen=True):
 
     name: str
     tasks: tuple[SuiteTask, ...]
-    same_source: bool = False  # as the training data: then common phrasing is no overlap
 
 
 def read_suite(file: SuiteFile, root: Path) -> Suite:
@@ -59,12 +57,6 @@ def read_suite(file: SuiteFile, root: Path) -> Suite:
     if not tasks:
         raise DataError(f"suite `{path}` holds no task; give the benchmark's own file")
     return Suite(path.name.removesuffix(".gz").removesuffix(".jsonl"), tuple(tasks))
-
-
-def heldout_suite(examples: Sequence[Example]) -> Suite:
-    """A recipe's own held-out examples."""
-    tasks = tuple(SuiteTask(one.id, "", one.text) for one in examples)
-    return Suite(HELDOUT, tasks, same_source=True)
 
 
 def _humaneval(row: dict[str, Json], _name: str) -> SuiteTask:

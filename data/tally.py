@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from data.decide import Decided
+from data.decontamination import Finding
 from data.filters import FilterConfig, limits
 from data.index import Indexed
 from data.statistics import (
@@ -71,6 +72,10 @@ class Tally:
         for group in self._groups(file.source, file.language, file.licence):
             group.add(file.size)
         self._count("file", file.size)
+
+    def overlap(self, findings: Sequence[Finding]) -> None:
+        """What of suites was found elsewhere than in a source's file."""
+        self._overlaps.update({(one.suite, one.task) for one in findings})
 
     def details(self, redacted: Mapping[str, int], left_out: Mapping[str, int]) -> None:
         """What was changed in a kept file, and what made no example."""

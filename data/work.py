@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from analysis.likeness import MIN_NODES, likenesses
 from data.allowed import is_allowed
 from data.config import DataConfig
 from data.decontamination import Finding, Gate, without
@@ -33,6 +34,7 @@ from data.trees import Entry, Tree
 from hone.records import Example
 
 EXAMPLE_KEY_BYTES = 8
+NO_TREE = bytes(EXAMPLE_KEY_BYTES)
 _ENCODER = msgspec.json.Encoder()
 
 CONTAMINATED = "contaminated"  # the filter's name for what stands in a benchmark
@@ -150,6 +152,7 @@ def curated(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rule
         imports=_imports(file, rules.config.tasks),
         examples=b"".join(_ENCODER.encode(example) + b"\n" for example in examples),
         example_keys=b"".join(example_key(example) for example in examples),
+        example_trees=b"".join(_trees(file, examples)),
     )
 
 
@@ -168,6 +171,22 @@ def example_key(example: Example) -> bytes:
         parts = [example.task, example.prompt, example.completion, example.suffix, turns]
     joined = "\0".join("".join(part.split()) for part in parts)
     return hashlib.blake2b(joined.encode(), digest_size=EXAMPLE_KEY_BYTES).digest()
+
+
+def _trees(file: CodeFile, examples: Sequence[Example]) -> Iterator[bytes]:
+    """Of each example that is a whole Python function of some size, what it has in common with others like it."""
+    ends = {example.origin.last_line for example in examples if example.task == TO_BODY}
+    found = likenesses(file.text, ending=ends) if ends and file.language == "python" else None
+    known = {(one.name, one.last_line): one.digest for one in found or () if one.nodes >= MIN_NODES}
+    for example in examples:
+        name = example.entry_point.rpartition(".")[2]
+        digest = known.get((name, example.origin.last_line), "") if example.task == TO_BODY else ""
+        yield bytes.fromhex(digest[7 : 7 + 2 * EXAMPLE_KEY_BYTES]) if digest else NO_TREE
+
+
+def text_of(example: Example) -> str:
+    """All that is said in it."""
+    return "\n".join([example.prompt + example.completion + example.suffix, *(turn.content for turn in example.turns)])
 
 
 @contextmanager

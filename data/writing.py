@@ -13,14 +13,13 @@ from msgspec.structs import replace
 
 from data.build import Curated, Progress
 from data.card import write_card
-from data.config import DataConfig
 from data.corpus import build_corpus
-from data.decide import Decided, Flags, first_of_each, keys_of
+from data.decide import Decided, Flags, apart, first_of_each, keys_of
 from data.index import Index, Indexed
 from data.lines import Lines
 from data.shards import read_columns
 from data.tally import Tally
-from data.work import Rules, example_key
+from data.work import CONTAMINATED, NO_TREE, Rules, example_key, text_of
 from hone.errors import DataError
 from hone.files import sha256_bytes
 from hone.records import Example, Manifest, SourceUse, write_record
@@ -62,14 +61,25 @@ class _Counts:
 class _Out:
     """The open files, and how far each source has come."""
 
-    def __init__(self, config: DataConfig, folder: Path, held: ExitStack, decided: Decided, chosen: Flags) -> None:
+    def __init__(self, rules: Rules, folder: Path, held: ExitStack, decided: Decided, chosen: Flags) -> None:
         self.lines = {name: held.enter_context(Lines(folder / f"{name}.jsonl")) for name in SPLITS}
         self.rejected = held.enter_context(Lines(folder / "rejected.jsonl"))
         self.index = held.enter_context(Index(folder))
-        self.files_in_corpus = bool(config.corpus and config.corpus.files)
+        self.files_in_corpus = bool(rules.config.corpus and rules.config.corpus.files)
         self.decided = decided
         self.tally = Tally()
         self._chosen = iter(chosen.tolist())
+        self._gate = rules.gate
+
+    def made(self, side: str, example: Example, counts: _Counts) -> None:
+        """An example that was made of no single file, and did not pass the gate with it."""
+        findings = self._gate.findings(text_of(example), python=True)
+        if findings:
+            next(self._chosen)
+            self.tally.overlap(findings)
+            counts.skipped[f"examples: {CONTAMINATED}"] += 1
+        else:
+            self.example(side, example, example.origin.commit, counts)
 
     def example(self, side: str, line: bytes | Example, commit: str, counts: _Counts) -> None:
         """Writes an example, or counts it where an equal one was chosen. It may have been made at another commit."""
@@ -88,10 +98,10 @@ def write_files(rules: Rules, parts: Sequence[Part], decided: Decided, folder: P
     """Writes all of them. Raises `DataError` where there is nothing to train on, or nothing to measure with."""
     config = rules.config
     with ExitStack() as held:
-        out = _Out(config, folder, held, decided, _chosen(parts, decided))
+        out = _Out(rules, folder, held, decided, _chosen(parts, decided))
         uses = _write_examples(parts, out, progress)
         _check(uses, out)
-        uses = (*uses, *_write_corpus(config, out, progress))
+        uses = (*uses, *_write_corpus(rules, out, progress))
     splits = tuple(lines.split() for lines in out.lines.values())
     digest = sha256_bytes("".join(f"{split.name} {split.digest}\n" for split in splits).encode())
     manifest = Manifest(digest, uses, splits)
@@ -105,27 +115,27 @@ def write_files(rules: Rules, parts: Sequence[Part], decided: Decided, folder: P
 def _chosen(parts: Sequence[Part], decided: Decided) -> Flags:
     """Of all examples of kept files, in the order in which they are written: which are no duplicates."""
     keys: list[bytes] = []
+    trees: list[bytes] = []
     sides: list[Flags] = []
     first = 0
     for part in parts:
         if isinstance(part, Made):
             found = list(part.all())
             keys += [example_key(example) for _, example in found]
+            trees += [NO_TREE] * len(found)
             sides.append(np.array([side == "heldout" for side, _ in found], np.bool_))
             continue
         for shard in part.shards:
-            passed = [row["example_keys"] for row in read_columns(shard, "filter", "example_keys") if not row["filter"]]
-            numbers = range(first, first + len(passed))
+            columns = read_columns(shard, "filter", "example_keys", "example_trees")
+            passed = [row for row in columns if not row["filter"]]
+            kept = [number for number in range(len(passed)) if decided.kept[first + number] == first + number]
+            keys += [passed[number]["example_keys"] for number in kept]
+            trees += [passed[number]["example_trees"] for number in kept]
+            counts = [len(keys_of(passed[number]["example_keys"])) for number in kept]
+            sides.append(np.repeat(decided.heldout[[first + number for number in kept]], counts))
             first += len(passed)
-            kept = [
-                (number, joined)
-                for number, joined in zip(numbers, passed, strict=True)
-                if decided.kept[number] == number
-            ]
-            keys += [joined for _, joined in kept]
-            counts = [len(keys_of(joined)) for _, joined in kept]
-            sides.append(np.repeat(decided.heldout[[number for number, _ in kept]], counts))
-    return first_of_each(keys_of(b"".join(keys)), np.concatenate([np.zeros(0, np.bool_), *sides]))
+    heldout = np.concatenate([np.zeros(0, np.bool_), *sides])
+    return apart(first_of_each(keys_of(b"".join(keys)), heldout), keys_of(b"".join(trees)), heldout)
 
 
 def _write_examples(parts: Sequence[Part], out: _Out, progress: Progress) -> tuple[SourceUse, ...]:
@@ -136,7 +146,7 @@ def _write_examples(parts: Sequence[Part], out: _Out, progress: Progress) -> tup
         counts = _Counts()
         if isinstance(part, Made):
             for side, example in part.all():
-                out.example(side, example, example.origin.commit, counts)
+                out.made(side, example, counts)
             uses.append(_use_of_made(part, counts))
             continue
         for shard in part.shards:
@@ -178,12 +188,14 @@ def _write_file(row: Mapping[str, Any], number: int, part: Curated, out: _Out, c
         out.lines["corpus"].write({"text": row["text"]})
 
 
-def _write_corpus(config: DataConfig, out: _Out, progress: Progress) -> tuple[SourceUse, ...]:
+def _write_corpus(rules: Rules, out: _Out, progress: Progress) -> tuple[SourceUse, ...]:
     """What a base model is pretrained on besides the files."""
+    config = rules.config
     if config.corpus is None or not (config.corpus.library or config.corpus.generated_share):
         return ()
     progress("reading the corpus", 0, 1)
-    corpus = build_corpus(config.corpus, config.seed)
+    corpus = build_corpus(config.corpus, config.seed, rules.gate)
+    out.tally.overlap(corpus.overlaps)
     for document in corpus.documents:
         out.lines["corpus"].write({"text": document})
     progress("reading the corpus", 1, 1)
@@ -192,7 +204,8 @@ def _write_corpus(config: DataConfig, out: _Out, progress: Progress) -> tuple[So
 
 def _use_of_made(part: Made, counts: _Counts) -> SourceUse:
     licences = " AND ".join(sorted({example.origin.licence for _, example in part.all()}))
-    return SourceUse(part.name, part.kind, part.commit, licences, 0, counts.examples, counts.duplicates)
+    skipped = dict(counts.skipped)
+    return SourceUse(part.name, part.kind, part.commit, licences, 0, counts.examples, counts.duplicates, skipped)
 
 
 def _use_of_files(part: Curated, counts: _Counts) -> SourceUse:

@@ -58,6 +58,7 @@ def test_a_likeness_says_where_its_function_stands():
 def test_only_functions_of_a_wanted_shape_are_looked_at():
     assert likenesses(CODE, shapes_of("def f(a, b):\n    return a\n")) == []
     assert len(likenesses(CODE, shapes_of(CODE)) or ()) == 1
+    assert [len(likenesses(CODE, ending={line}) or ()) for line in (5, 6)] == [0, 1]
 
 
 def test_what_is_no_python_has_none():

@@ -9,6 +9,7 @@ import pytest
 from data.config import DataConfig
 from data.dataset import build_dataset
 from data.split import is_heldout
+from data.statistics import Statistics
 from data.work import example_key
 from hone.config import load_config
 from hone.errors import Busy, ConfigError, DataError
@@ -241,3 +242,28 @@ def test_a_wrong_configuration_names_the_line(tmp_path: Path, yaml: str, problem
     write(tmp_path, {"data.yaml": yaml})
     with pytest.raises(ConfigError, match=problem):
         load_config(tmp_path / "data.yaml", DataConfig)
+
+
+def test_a_generated_example_that_stands_in_a_suite_is_left_out_and_counted(tmp_path: Path) -> None:
+    build(config(GENERATED), tmp_path / "before")
+    task = read_examples(tmp_path / "before" / "train.jsonl")[3]
+    row = {"id": "task", "question": "", "solution": task.prompt + task.completion}
+    (tmp_path / "suite.jsonl").write_bytes(msgspec.json.encode(row) + b"\n")
+    suites = [{"format": "jsonl", "path": str(tmp_path / "suite.jsonl")}]
+    manifest = build(config(GENERATED, decontaminate=suites), tmp_path / "after")
+    assert task.id not in {one.id for one in read_examples(tmp_path / "after" / "train.jsonl")}
+    assert manifest.sources[0].skipped["examples: contaminated"] >= 1
+    told = read_record(tmp_path / "after" / "statistics.json", Statistics)
+    assert [(one.suite, one.overlapping) for one in told.overlaps] == [("suite", ("task",))]
+
+
+def test_a_held_out_function_is_not_trained_on_under_other_names(make_checkout: MakeCheckout, tmp_path: Path) -> None:
+    lines = "    total = 0\n    for {x} in {xs}:\n        total += {x} * 3 + 1\n    return total - {n}\n"
+    code = 'def {name}({xs}, {n}):\n    """{says}."""\n' + lines
+    held = code.format(name="weigh", xs="items", x="item", n="tare", says="Weigh the items on the scale")
+    renamed = code.format(name="score", xs="answers", x="answer", n="penalty", says="Score all of the answers given")
+    other = renamed.replace("* 3", "* 4").replace("score", "grade")
+    top = make_checkout({HELD[0]: held, TRAINED[0]: renamed, TRAINED[1]: other})
+    build(config({"kind": "repository", "path": str(top)}), tmp_path / "data")
+    examples = read_examples(tmp_path / "data" / "train.jsonl")
+    assert [one.entry_point for one in examples] == ["grade"]

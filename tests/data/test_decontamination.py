@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from data.decontamination import Gate, without
-from data.suites import HELDOUT, Suite, SuiteFile, SuiteTask, heldout_suite, read_suite
+from data.suites import Suite, SuiteFile, SuiteTask, read_suite
 from hone.errors import DataError
-from hone.records import Example, Origin
 
 HUMANEVAL = Path(__file__).parents[3] / "shared" / "benchmarks" / "HumanEval.jsonl.gz"
 QUESTION = "Return the sum of the squares of all even numbers in the given list, counting each one twice"
@@ -79,19 +78,6 @@ def test_words_that_many_tasks_of_a_suite_begin_with_are_no_overlap():
     tasks = tuple(SuiteTask(str(number), QUESTION, "") for number in range(3))
     assert found(QUESTION, Suite("same", tasks)) == []
     assert {task for task, *_ in found(QUESTION, Suite("a", tasks[:2]), Suite("b", tasks[:2]))} == {"0", "1"}
-
-
-def heldout(completion: str) -> Suite:
-    example = Example(id="h", prompt=SOLUTION[:40], completion=completion, entry_point="f", origin=Origin("s"))
-    return heldout_suite([example])
-
-
-def test_of_held_out_examples_only_the_same_program_or_most_of_the_text_is_an_overlap():
-    suite = heldout(SOLUTION[40:])
-    assert suite.name == HELDOUT
-    assert found(f"# {QUESTION}", suite) == []
-    assert found(RENAMED, suite) == []  # other numbers: another task of the same source
-    assert {kind for _, kind, *_ in found(SOLUTION, suite)} == {"words", "tree"}
 
 
 def test_a_gate_works_the_same_in_a_worker():
