@@ -48,10 +48,6 @@ class Clusters(Record, frozen=True):
     compared: int  # pairs whose similarity was computed
     similar: int  # and was `SIMILAR` or more; pairs of one cluster already are not compared
 
-    def is_kept(self, document: int) -> bool:
-        """Whether this document stays."""
-        return int(self.kept[document]) == document
-
 
 class Duplicates:
     """Collects signatures, then finds the clusters. Use as a context manager: leaving it gives its file back."""
