@@ -14,7 +14,7 @@ from data.build import Progress, Run, cache_folder, clean, curate_sources, here,
 from data.cluster import on_cluster
 from data.config import DataConfig
 from data.decide import decide
-from data.decontamination import Gate
+from data.decontamination import Sieve
 from data.generated import GeneratedSource, generate
 from data.sources import FileSource
 from data.suites import read_suite
@@ -50,7 +50,7 @@ def build_dataset(
 def _build(config: DataConfig, out: Path, progress: Progress, root: Path, cache: Path) -> Manifest:
     files: list[FileSource] = [one for one in config.sources if not isinstance(one, GeneratedSource)]
     suites = tuple(read_suite(one, root) for one in config.decontaminate)
-    rules = Rules(config, suites, Gate(suites))
+    rules = Rules(config, suites, Sieve(suites))
     folder = cache_folder(config, suites, cache)
     with _runner(rules) as run:
         curated = curate_sources(files, root, folder, run, progress)
