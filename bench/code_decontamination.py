@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench.report import Row, measured, show
-from data.decontamination import Gate
+from data.decontamination import Sieve
 from data.suites import SuiteFile, SuiteTask, read_suite
 
 MOST_FALSE = 0.001  # of the functions
@@ -44,26 +44,26 @@ RUNS = 3
 def measure(benchmarks: Path) -> Iterator[Row]:
     """Every row."""
     suite = read_suite(SuiteFile(format="humaneval", path="HumanEval.jsonl.gz"), benchmarks)
-    gate = Gate([suite])
+    sieve = Sieve([suite])
     for name, disguise in DISGUISES.items():
         texts = disguise([task.solution for task in suite.tasks])
-        missed = [task.id for task, text in zip(suite.tasks, texts, strict=True) if not _is_caught(gate, task, text)]
+        missed = [task.id for task, text in zip(suite.tasks, texts, strict=True) if not _is_caught(sieve, task, text)]
         yield measured(
             f"HumanEval, {name}: caught {missed or ''}".strip(),
             len(suite.tasks) - len(missed),
             f"of {len(suite.tasks)}",
             f"≥ {len(suite.tasks)}",
         )
-    yield from false_alarms(gate)
+    yield from false_alarms(sieve)
 
 
-def false_alarms(gate: Gate) -> Iterator[Row]:
-    """What of the standard library the gate stops. A few one-liners there are a task's solution: `return a + b`."""
+def false_alarms(sieve: Sieve) -> Iterator[Row]:
+    """What of the standard library the sieve stops. A few one-liners there are a task's solution: `return a + b`."""
     texts = list(_library())
     spent = []
     for _ in range(RUNS):
         started = time.process_time()
-        found = [gate.findings(text, python=True) for text in texts]
+        found = [sieve.findings(text, python=True) for text in texts]
         spent.append(time.process_time() - started)
     functions = stopped = 0
     for text, findings in zip(texts, found, strict=True):
@@ -193,10 +193,10 @@ def _formatted(text: str) -> str:
     return done.stdout
 
 
-def _is_caught(gate: Gate, task: SuiteTask, text: str) -> bool:
+def _is_caught(sieve: Sieve, task: SuiteTask, text: str) -> bool:
     method = text.startswith("\t")
     planted = HOST.format(f"class Planted:\n{text}" if method else text)
-    return any(one.task == task.id for one in gate.findings(planted, python=True))
+    return any(one.task == task.id for one in sieve.findings(planted, python=True))
 
 
 def _library() -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import Field, model_validator
 
-from data.decontamination import NO_SUITES, Finding, Gate, without
+from data.decontamination import NO_SUITES, Finding, Sieve, without
 from data.generated import corpus_documents
 from data.library import LICENCE, library_documents
 from hone.config import Config
@@ -42,15 +42,15 @@ class Corpus(Record, frozen=True):
     overlaps: tuple[Finding, ...] = ()  # with suites, of the library: left out, or cut out
 
 
-def build_corpus(config: CorpusConfig, seed: int, gate: Gate = NO_SUITES) -> Corpus:
-    """Reads, generates and mixes; the same for the same arguments and the same Python. `gate` keeps suites out."""
+def build_corpus(config: CorpusConfig, seed: int, sieve: Sieve = NO_SUITES) -> Corpus:
+    """Reads, generates and mixes; the same for the same arguments and the same Python. `sieve` keeps suites out."""
     library: list[str] = []
     overlaps: list[Finding] = []
     sources: list[SourceUse] = []
     share = config.generated_share if config.library else 1.0
     if config.library:
         found = library_documents()
-        clean = list(_without_suites(found.documents, gate, overlaps))
+        clean = list(_without_suites(found.documents, sieve, overlaps))
         skipped = found.skipped | ({"files: contaminated": lost} if (lost := len(found.documents) - len(clean)) else {})
         library = _within(clean, round(config.max_bytes * (1 - share)), seed)
         use = SourceUse("standard library", "library", found.version, LICENCE, len(library), len(library), 0, skipped)
@@ -62,10 +62,10 @@ def build_corpus(config: CorpusConfig, seed: int, gate: Gate = NO_SUITES) -> Cor
     return Corpus(tuple(_mixed(library, generated, share)), tuple(sources), tuple(overlaps))
 
 
-def _without_suites(documents: Sequence[str], gate: Gate, overlaps: list[Finding]) -> Iterator[str]:
+def _without_suites(documents: Sequence[str], sieve: Sieve, overlaps: list[Finding]) -> Iterator[str]:
     """What is left of each document; what is not goes to `overlaps`."""
     for document in documents:
-        findings = gate.findings(document, python=True)
+        findings = sieve.findings(document, python=True)
         overlaps += findings
         if all(one.small for one in findings):
             yield without(document, findings)

@@ -14,7 +14,7 @@ from data.build import Progress, Run, cache_folder, clean, curate_sources, here,
 from data.cluster import on_cluster
 from data.config import DataConfig
 from data.decide import decide
-from data.decontamination import Gate
+from data.decontamination import Sieve
 from data.generated import GeneratedSource, generate
 from data.reading import open_source
 from data.sources import FileSource
@@ -51,7 +51,7 @@ def build_dataset(
 def _build(config: DataConfig, out: Path, progress: Progress, root: Path, cache: Path) -> Manifest:
     files: list[FileSource] = [one for one in config.sources if not isinstance(one, GeneratedSource)]
     suites = tuple(read_suite(one, root) for one in config.decontaminate)
-    rules = Rules(config, suites, Gate(suites))
+    rules = Rules(config, suites, Sieve(suites))
     folder = cache_folder(config, suites, cache)
     opened = [(source, open_source(source, root, cache / "git")) for source in files]
     _check_names(["generated"] * (len(config.sources) - len(files)) + [tree.name for _, tree in opened])

@@ -1,4 +1,4 @@
-"""The gate between benchmarks and training data: finds what of a text stands in a suite, to be removed and listed.
+"""The sieve between benchmarks and training data: finds what of a text stands in a suite, to be removed and listed.
 
 As text, 13 words in a row; and as Python, functions that differ in names, literals, docstrings, comments and layout
 alone. A solution in another language, or rewritten, is not found by its tree.
@@ -32,7 +32,7 @@ class Finding(Record, frozen=True):
     small: bool = False  # a function of one line or two, as stands anywhere: it alone is to go, not the text around it
 
 
-class Gate:
+class Sieve:
     """The suites' index, made once and sent to each worker; about 30 bytes for each of their tokens."""
 
     def __init__(self, suites: Sequence[Suite]) -> None:
@@ -83,4 +83,4 @@ def without(text: str, findings: Sequence[Finding]) -> str:
     return "".join(lines)
 
 
-NO_SUITES = Gate(())
+NO_SUITES = Sieve(())

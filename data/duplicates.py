@@ -45,12 +45,7 @@ class Clusters(Record, frozen=True):
     exact: int  # documents that are removed as the same as another
     near: int  # and as nearly the same
     sizes: tuple[int, ...]  # documents of each cluster of more than one, largest first
-    compared: int  # pairs whose similarity was computed
-    similar: int  # and was `SIMILAR` or more; pairs of one cluster already are not compared
-
-    def is_kept(self, document: int) -> bool:
-        """Whether this document stays."""
-        return int(self.kept[document]) == document
+    compared: int  # pairs whose similarity was computed; what is in one cluster already is not compared
 
 
 class Duplicates:
@@ -96,7 +91,7 @@ class Duplicates:
     def clusters(self, ask: Ask, *, progress: Progress = lambda _done, _all: None) -> Clusters:
         """Finds them. `ask` is called for what shares a band with another, more than once where memory is short."""
         if not len(self):
-            return Clusters(np.zeros(0, np.int64), 0, 0, (), 0, 0)
+            return Clusters(np.zeros(0, np.int64), 0, 0, (), 0)
         first, text = _distinct(bytes(self._digests))
         pairs = _Pairs(len(first), lambda numbers: ask(first[numbers].tolist()), self._similar)
         for band in range(BANDS):
@@ -107,7 +102,7 @@ class Duplicates:
         sizes = np.bincount(np.unique(kept, return_inverse=True)[1])
         near = len(first) - len(np.unique(roots))
         several = tuple(sorted(sizes[sizes > 1].tolist(), reverse=True))
-        return Clusters(kept, len(self) - len(first), near, several, pairs.compared, pairs.similar)
+        return Clusters(kept, len(self) - len(first), near, several, pairs.compared)
 
     def _band(self, band: int) -> npt.NDArray[np.uint32]:
         """One number of each document's signature."""
@@ -132,7 +127,7 @@ class _Pairs:
 
     def __init__(self, count: int, ask: Ask, similar: float) -> None:
         self.forest = _Forest(count)
-        self.compared = self.similar = 0
+        self.compared = 0
         self._sets = _Sets(ask)
         self._least = similar
         self._refused: Numbers = np.zeros(0, np.int64)  # pairs that another band brought up, in order
@@ -171,7 +166,6 @@ class _Pairs:
                     continue
                 self.compared += 1
                 if _similar(sets[low], sets[high], self._least):
-                    self.similar += 1
                     self.forest.join(low, high)
                 else:
                     yield low << 32 | high

@@ -85,7 +85,7 @@ def _lessons(one: Curated, rules: Rules, progress: Progress) -> Iterator[tuple[b
 
 def _clean(commits: Sequence[Commit], wanted: HistoryConfig, one: Curated, rules: Rules) -> Iterator[Example]:
     for example in history_examples(commits, wanted, source=one.name, licence=one.tree.licence):
-        if not rules.gate.findings(example.text, python=False):
+        if not rules.sieve.findings(example.text, python=False):
             yield _redacted(example) if rules.config.redact else example
 
 

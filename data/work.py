@@ -17,7 +17,7 @@ import msgspec
 from analysis.likeness import MIN_NODES, likenesses
 from data.allowed import is_allowed
 from data.config import DataConfig
-from data.decontamination import Finding, Gate, without
+from data.decontamination import Finding, Sieve, without
 from data.examples import TaskConfig, examples_of
 from data.files import CodeFile
 from data.filters import Facts, Rejection, rejected
@@ -49,7 +49,7 @@ class Rules:
 
     config: DataConfig
     suites: tuple[Suite, ...]
-    gate: Gate  # of the suites
+    sieve: Sieve  # of the suites
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def curated(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rule
     """All that can be said of one file alone."""
     file = msgspec.structs.replace(read.file, licence=licence_in(read.file.text) or read.file.licence)
     refused = read.rejection if isinstance(read, Unread) else _refused(file, source, rules.config)
-    findings = () if refused else rules.gate.findings(file.text, python=file.language == "python")
+    findings = () if refused else rules.sieve.findings(file.text, python=file.language == "python")
     if large := [finding for finding in findings if not finding.small]:
         refused = _contaminated(large)
     elif findings:

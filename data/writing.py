@@ -70,11 +70,11 @@ class _Out:
         self.decided = decided
         self.tally = Tally()
         self._chosen = iter(chosen.tolist())
-        self._gate = rules.gate
+        self._sieve = rules.sieve
 
     def made(self, side: str, example: Example, counts: _Counts) -> None:
-        """An example that was made of no single file, and did not pass the gate with it."""
-        findings = self._gate.findings(text_of(example), python=True)
+        """An example that was made of no single file, and did not pass the sieve with it."""
+        findings = self._sieve.findings(text_of(example), python=True)
         if findings:
             next(self._chosen)
             self.tally.overlap(findings)
@@ -195,7 +195,7 @@ def _write_corpus(rules: Rules, out: _Out, progress: Progress) -> tuple[SourceUs
     if config.corpus is None or not (config.corpus.library or config.corpus.generated_share):
         return ()
     progress("reading the corpus", 0, 1)
-    corpus = build_corpus(config.corpus, config.seed, rules.gate)
+    corpus = build_corpus(config.corpus, config.seed, rules.sieve)
     out.tally.overlap(corpus.overlaps)
     for document in corpus.documents:
         out.lines["corpus"].write({"text": document})

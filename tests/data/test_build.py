@@ -14,7 +14,7 @@ import data.build
 import data.shards
 from data.config import DataConfig
 from data.dataset import build_dataset
-from data.decontamination import Gate
+from data.decontamination import Sieve
 from data.reading import list_source, open_source
 from data.shards import name_of, read_rows, shards, write_rows
 from data.trees import Entry
@@ -142,7 +142,7 @@ def test_a_new_commit_changes_only_the_shards_of_its_files(make_checkout: MakeCh
 
 def test_in_a_shard_only_changed_files_are_worked_on(make_checkout: MakeCheckout, tmp_path: Path) -> None:
     top = make_checkout({"a.py": documented("a"), "b.py": documented("b")})
-    rules = Rules(config(sources=[{"kind": "repository", "path": str(top)}]), (), Gate(()))
+    rules = Rules(config(sources=[{"kind": "repository", "path": str(top)}]), (), Sieve(()))
 
     def work() -> Work:
         (source,) = rules.config.sources

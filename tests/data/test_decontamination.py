@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data.decontamination import Gate, without
+from data.decontamination import Sieve, without
 from data.suites import Suite, SuiteFile, SuiteTask, read_suite
 from hone.errors import DataError
 
@@ -37,7 +37,7 @@ SUITE = Suite("tasks", (SuiteTask("squares", "", SOLUTION), SuiteTask("add", "",
 
 def found(text: str, *suites: Suite, python: bool = True) -> list[tuple[str, str, int, int]]:
     """Task, kind and lines of each finding."""
-    findings = Gate(suites or (SUITE,)).findings(text, python=python)
+    findings = Sieve(suites or (SUITE,)).findings(text, python=python)
     return [(one.task, one.kind, one.first_line, one.last_line) for one in findings]
 
 
@@ -62,15 +62,15 @@ def test_of_a_text_with_a_small_solution_the_function_alone_goes():
     code = (
         "class A:\n    @cache\n    def plus(self_, b):\n        return self_ + b\n\n    x = 1\r\n\ndef f():\n    pass\n"
     )
-    findings = Gate([SUITE]).findings(code, python=True)
+    findings = Sieve([SUITE]).findings(code, python=True)
     assert [one.small for one in findings] == [True]
     assert without(code, findings) == "class A:\n    pass\n    \n        \n\n    x = 1\r\n\ndef f():\n    pass\n"
-    assert Gate([SUITE]).findings(without(code, findings), python=True) == ()
-    assert not any(one.small for one in Gate([SUITE]).findings(RENAMED, python=True))
+    assert Sieve([SUITE]).findings(without(code, findings), python=True) == ()
+    assert not any(one.small for one in Sieve([SUITE]).findings(RENAMED, python=True))
 
 
 def test_a_finding_names_its_suite_and_what_is_shared():
-    (one,) = Gate([SUITE]).findings(RENAMED, python=True)
+    (one,) = Sieve([SUITE]).findings(RENAMED, python=True)
     assert (one.suite, one.text) == ("tasks", "zzz")
 
 
@@ -81,20 +81,22 @@ def test_words_that_many_tasks_of_a_suite_begin_with_are_no_overlap():
 
 
 def test_a_gate_works_the_same_in_a_worker():
-    gate = Gate([SUITE])
-    assert pickle.loads(pickle.dumps(gate)).findings(RENAMED, python=True) == gate.findings(RENAMED, python=True)
+    sieve = Sieve([SUITE])
+    assert pickle.loads(pickle.dumps(sieve)).findings(RENAMED, python=True) == sieve.findings(RENAMED, python=True)
 
 
 def test_without_suites_nothing_is_found():
-    assert Gate([]).findings(SOLUTION, python=True) == ()
+    assert Sieve([]).findings(SOLUTION, python=True) == ()
 
 
 @pytest.mark.skipif(not HUMANEVAL.exists(), reason="the benchmark is not on this machine")
 def test_every_solution_of_humaneval_is_found_by_its_code_alone():
     suite = read_suite(SuiteFile(format="humaneval", path=HUMANEVAL.name), HUMANEVAL.parent)
-    gate = Gate([suite])
+    sieve = Sieve([suite])
     for task in suite.tasks:
-        kinds = {one.kind for one in gate.findings(f"import os\n\n{task.solution}", python=True) if one.task == task.id}
+        kinds = {
+            one.kind for one in sieve.findings(f"import os\n\n{task.solution}", python=True) if one.task == task.id
+        }
         assert "tree" in kinds, task.id
 
 
