@@ -18,7 +18,7 @@ import analysis
 import data
 from analysis.workers import map_files
 from data.config import DataConfig
-from data.reading import list_source, open_source, place_of
+from data.reading import list_source, place_of
 from data.shards import Row, name_of, read_rows, shards
 from data.sources import FileSource
 from data.suites import Suite
@@ -35,6 +35,7 @@ CONFIGURATIONS = 4  # whose shards are kept
 _BEHIND = ("tree-sitter", "tree-sitter-language-pack", "rensa", "pyarrow", "numpy")
 
 Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
+Opened = tuple[FileSource, Tree]
 Run = Callable[[Iterable[Work]], Iterator[tuple[Work, str]]]  # the works that were done, in their order, and why not
 
 
@@ -67,14 +68,11 @@ def code_digest() -> str:
     return " ".join(sha256_tree(folder, suffixes=(".py", ".scm")) for folder in folders)
 
 
-def curate_sources(
-    sources: Iterable[FileSource], root: Path, folder: Path, run: Run, progress: Progress
-) -> list[Curated]:
-    """Opens all sources, then makes the shards that are missing in `folder`.
+def curate_sources(opened: Iterable[Opened], folder: Path, run: Run, progress: Progress) -> list[Curated]:
+    """Makes the shards that are missing in `folder`.
 
     Raises `DataError` where a source cannot be read, or a shard cannot be written; what was made stays.
     """
-    opened = [(source, open_source(source, root, folder.parent / "git")) for source in sources]
     folder.mkdir(parents=True, exist_ok=True)
     folder.touch()  # the last one that was used
     return [_curate(source, tree, folder, run, progress) for source, tree in opened]

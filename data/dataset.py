@@ -16,10 +16,11 @@ from data.config import DataConfig
 from data.decide import decide
 from data.decontamination import Sieve
 from data.generated import GeneratedSource, generate
+from data.reading import open_source
 from data.sources import FileSource
 from data.suites import read_suite
 from data.whole import whole_examples
-from data.work import Rules
+from data.work import Rules, trouble
 from data.writing import Made, Part, write_files
 from hone.errors import DataError
 from hone.files import locked
@@ -43,7 +44,7 @@ def build_dataset(
             return _build(config, out, progress, root, cache)
     except OSError as error:
         raise DataError(
-            f"dataset `{out}` cannot be written: {error.strerror}; free the place or name another"
+            f"dataset `{out}` cannot be written: {trouble(error)}; free the place or name another"
         ) from error
 
 
@@ -52,14 +53,15 @@ def _build(config: DataConfig, out: Path, progress: Progress, root: Path, cache:
     suites = tuple(read_suite(one, root) for one in config.decontaminate)
     rules = Rules(config, suites, Sieve(suites))
     folder = cache_folder(config, suites, cache)
+    opened = [(source, open_source(source, root, cache / "git")) for source in files]
+    _check_names(["generated"] * (len(config.sources) - len(files)) + [tree.name for _, tree in opened])
     with _runner(rules) as run:
-        curated = curate_sources(files, root, folder, run, progress)
+        curated = curate_sources(opened, folder, run, progress)
     waiting = iter(curated)
     parts: list[Part] = [
         _generated(one, config.seed, progress) if isinstance(one, GeneratedSource) else next(waiting)
         for one in config.sources
     ]
-    _check_names(parts)
     decided = decide(curated, config.split_by, cache, progress)
     parts += whole_examples(curated, decided, rules, progress)
     manifest = _replace(out, lambda beside: write_files(rules, parts, decided, beside, progress))
@@ -85,9 +87,8 @@ def _generated(source: GeneratedSource, seed: int, progress: Progress) -> Made:
     return Made(made.train, made.heldout)
 
 
-def _check_names(parts: Sequence[Part]) -> None:
-    names = Counter(part.name for part in parts)
-    if twice := [name for name, count in names.items() if count > 1]:
+def _check_names(names: Sequence[str]) -> None:
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise DataError(f"two sources are called `{twice[0]}`; list each once, or give one another `name`")
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from data.trees import Entry
+from hone.errors import DataError
 from hone.records import Record
 
 MOST_BYTES = 4 << 20  # of files in a shard, with those above it in a worker's memory some twenty times over
@@ -110,8 +111,12 @@ def read_rows(place: Path) -> list[Row]:
 
 
 def read_columns(place: Path, *columns: str) -> list[dict[str, Any]]:
-    """Some columns of a shard (without any: all), a mapping for each row."""
-    rows: list[dict[str, Any]] = pq.read_table(place, columns=list(columns) or None, use_threads=False).to_pylist()
+    """Some columns of a shard (without any: all), a mapping for each row. Raises `DataError` where it is damaged."""
+    try:
+        table = pq.read_table(place, columns=list(columns) or None, use_threads=False)
+    except pa.ArrowException as error:
+        raise DataError(f"`{place}` is damaged; remove it, and run again: it will be made anew") from error
+    rows: list[dict[str, Any]] = table.to_pylist()
     return rows
 
 

@@ -15,6 +15,7 @@ from data.build import Curated, Progress
 from data.card import write_card
 from data.corpus import build_corpus
 from data.decide import Decided, Flags, apart, first_of_each, keys_of
+from data.filters import FILTERS
 from data.index import Index, Indexed
 from data.lines import Lines
 from data.shards import read_columns
@@ -224,7 +225,8 @@ def _check(uses: Sequence[SourceUse], out: _Out) -> None:
         listed = "\n".join(f"{count:6} {reason}" for reason, count in sorted(use.skipped.items()))
         most = max(use.skipped.items(), key=lambda one: one[1], default=("", 0))[0]
         if not use.files and use.kind not in MADE:
-            problem = f"every file was left out, most by {most}" if use.skipped else "it has none in a known language"
+            most = most.removeprefix("files: ")
+            problem = f"all were left out, most by `{most}`" if most else "it has none in a known language"
             raise DataError(f"source `{use.name}` gave no file: {problem}; {_way_out(most)}", detail=listed)
     twins = (f"files: {DUPLICATE}", f"files: {NEAR_DUPLICATE}")
     removed = sum(use.duplicates + sum(use.skipped.get(twin, 0) for twin in twins) for use in uses)
@@ -239,9 +241,9 @@ def _check(uses: Sequence[SourceUse], out: _Out) -> None:
 
 
 def _way_out(reason: str) -> str:
-    if reason == "files: licence":
+    if reason == "licence":
         return "say under which it stands (`licence` of the source), or allow it in `licences`"
-    return "see its `include` and `exclude`" + (f", or `filters.{reason[7:]}`" if reason.startswith("files: ") else "")
+    return "see its `include` and `exclude`" + (f", or `filters.{reason}`" if reason in FILTERS else "")
 
 
 _COPIED = ("repository", "path", "language", "licence", "digest", "size")

@@ -211,7 +211,10 @@ def test_a_file_that_comes_moves_the_bounds_of_few_shards() -> None:
 def test_a_source_whose_files_are_all_refused_is_named_with_the_way_out(make_checkout: MakeCheckout) -> None:
     top = make_checkout({"a.py": documented("f")})
     wanted = config(sources=[{"kind": "repository", "path": str(top)}], licences={})
-    with pytest.raises(DataError, match=r"source `shop` gave no file: every .* \(`licence` of the source\)") as caught:
+    with pytest.raises(
+        DataError,
+        match=r"source `shop` gave no file: all were left out, most by `licence`; .* \(`licence` of the source\)",
+    ) as caught:
         build(wanted, top.parent)
     assert "1 files: licence" in caught.value.detail
 
@@ -227,3 +230,11 @@ def test_an_empty_repository_is_named(make_checkout: MakeCheckout) -> None:
     git(bare, "init", "-q", "--bare")
     with pytest.raises(DataError, match="has no commit yet"):
         build(config(sources=[{"kind": "repository", "path": str(bare)}]), top.parent)
+
+
+def test_a_damaged_shard_is_named(sources: Path) -> None:
+    build(config(), sources)
+    (shard,) = (sources / "data" / "cache").rglob("*.parquet")
+    shard.write_bytes(b"")
+    with pytest.raises(DataError, match=rf"`{shard}` is damaged; remove it, and run again"):
+        build(config(), sources)
