@@ -12,7 +12,7 @@ from analysis.languages import LANGUAGES
 from analysis.languages.adapter import Adapter
 from analysis.languages.generic import PACKED, generic
 from analysis.scopes import Names, Occurrence, Scope, Symbol
-from analysis.syntax import Fault, Function, Syntax, faults_of, syntax_of
+from analysis.syntax import Fault, Function, Syntax, faults_of, nodes_at, syntax_of
 from analysis.types.view import Types
 from hone.errors import AnalysisError
 
@@ -35,6 +35,10 @@ class Module:
     def errors(self) -> tuple[Fault, ...]:
         """Where the code is broken, in the order of the lines; at most a hundred places."""
         return faults_of(self._tree)
+
+    def nodes_at(self, byte: int) -> tuple[tuple[int, int], ...]:
+        """Where the named nodes around a byte stand, from the whole file down to the innermost."""
+        return nodes_at(self._tree, byte)
 
     @cached_property
     def scopes(self) -> Scope:

@@ -9,6 +9,7 @@ import re
 import tokenize
 import warnings
 from collections.abc import Iterator
+from functools import lru_cache
 
 from hone.records import Record
 
@@ -20,7 +21,7 @@ _LINE = re.compile(
 )  # as the tokenizer counts lines; `str.splitlines` knows more ends
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-_BLOCKS = (ast.stmt, ast.ExceptHandler, ast.match_case)  # what a definition can stand in
+_PARTS = ("body", "handlers", "orelse", "finalbody", "cases")  # of statements, in which a definition can stand
 
 
 class Fault(Record, frozen=True):
@@ -62,9 +63,9 @@ class Module(Record, frozen=True):
     fault: Fault | None = None
 
 
-def parse(source: bytes) -> Module:
+def parse(source: bytes | str) -> Module:
     """Reads one file's imports and functions, in the order of its lines."""
-    text = decode(source)
+    text = decode(source) if isinstance(source, bytes) else source
     if isinstance(text, Fault):
         return Module(fault=text)
     tree = _tree_of(text)
@@ -88,11 +89,20 @@ def decode(source: bytes) -> str | Fault:
     return text
 
 
+@lru_cache(maxsize=1)
+def tree_of(text: str) -> ast.Module:
+    """The syntax tree, to be looked at and not changed: of the same text again, it is the same. Raises as `ast.parse`.
+
+    Several look at one file in turn, and parsing it is most of their work.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a stray backslash in somebody's string is not ours to report
+        return ast.parse(text)
+
+
 def _tree_of(text: str) -> ast.Module | Fault:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a stray backslash in somebody's string is not ours to report
-            return ast.parse(text)
+        return tree_of(text)
     except SyntaxError as error:
         return Fault("syntax error", error.msg, error.lineno or 0)
     except (RecursionError, MemoryError) as error:
@@ -144,7 +154,7 @@ def _functions(tree: ast.Module, places: _Places) -> Iterator[Function]:
                 yield _function(node, prefix, enclosing, colon, places)
             prefix += f"{node.name}." if isinstance(node, ast.ClassDef) else f"{node.name}.<locals>."
             enclosing = (*enclosing, places.text[places.starts[node.lineno - 1] : colon])
-        pending.extend((child, prefix, enclosing) for child in ast.iter_child_nodes(node) if isinstance(child, _BLOCKS))
+        pending += [(child, prefix, enclosing) for part in _PARTS for child in getattr(node, part, ())]
 
 
 def _function(node: FunctionNode, prefix: str, enclosing: tuple[str, ...], colon: int, places: _Places) -> Function:

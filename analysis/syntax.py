@@ -139,6 +139,18 @@ def _import(node: Node) -> Import:
     return Import(text.rstrip(), place)
 
 
+def nodes_at(tree: Tree, byte: int) -> tuple[tuple[int, int], ...]:
+    """First and last byte (excluded) of the named nodes that a byte stands in, outermost first."""
+    cursor = tree.walk()
+    found = []
+    while (node := cursor.node) is not None and node.start_byte <= byte < node.end_byte:
+        if node.is_named:
+            found.append((node.start_byte, node.end_byte))
+        if cursor.goto_first_child_for_byte(byte) is None:
+            break
+    return tuple(found)
+
+
 def faults_of(tree: Tree) -> tuple[Fault, ...]:
     """The first places that could not be followed. Goes down only where there is one."""
     return tuple(_faults(tree.root_node)) if tree.root_node.has_error else ()

@@ -123,14 +123,14 @@ def _run_side(side: str, steps: int, out: Path) -> None:
     with load_models(base, out / "adapter", dtype=config.base_dtype).tuned() as model:
         losses = completion_loss(
             model,
-            [(one.ids, one.prompt_tokens) for one in heldout],
+            [(one.ids, one.trained) for one in heldout],
             batch_size=LOSS_BATCH,
             precision="fp32",
             progress=lambda _done, _total: None,
         )
-    tokens, prompts = sum(len(one.ids) for one in encoded), sum(one.prompt_tokens for one in encoded)
+    tokens, trained = sum(len(one.ids) for one in encoded), sum(one.trained_tokens for one in encoded)
     loss = sum(total for total, _ in losses) / sum(count for _, count in losses)
-    write_record(out / "run.json", StepRun(tokens, tokens - prompts, cpu_s, loss))
+    write_record(out / "run.json", StepRun(tokens, trained, cpu_s, loss))
 
 
 def _train_ours(base: str, examples: Sequence[Example], config: TrainConfig, out: Path) -> float:
@@ -208,7 +208,7 @@ def _train_trl(
             [
                 {
                     "input_ids": list(one.ids),
-                    "labels": [IGNORED] * one.prompt_tokens + list(one.ids[one.prompt_tokens :]),
+                    "labels": [IGNORED] * one.trained[0][0] + list(one.ids[one.trained[0][0] :]),
                 }
                 for one in encoded
             ]

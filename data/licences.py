@@ -41,6 +41,26 @@ _TEXTS = (
     _Text("Unlicense", ("this is free and unencumbered software released into the public domain",)),
     _Text("CC0-1.0", ("creative commons legal code cc0 1.0 universal",)),
 )
+_FSF = "as published by the free software foundation"
+_NOTICES = (  # that licences ask for at the top of a file, and that are no whole texts
+    ("Apache-2.0", "licensed under the apache license, version 2.0"),
+    ("Apache-2.0", "licensed under the apache license version 2.0"),
+    ("MPL-2.0", "subject to the terms of the mozilla public license, v. 2.0"),
+    ("LGPL-2.1-or-later", f"gnu lesser general public license {_FSF}; either version 2.1"),
+    ("LGPL-3.0-or-later", f"gnu lesser general public license {_FSF}, either version 3"),
+    ("LGPL-3.0-or-later", f"gnu lesser general public license {_FSF}; either version 3"),
+    ("AGPL-3.0-or-later", f"gnu affero general public license {_FSF}, either version 3"),
+    ("GPL-3.0-or-later", f"gnu general public license {_FSF}, either version 3"),
+    ("GPL-3.0-or-later", f"gnu general public license {_FSF}; either version 3"),
+    ("GPL-2.0-or-later", f"gnu general public license {_FSF}; either version 2"),
+    ("GPL-2.0-only", f"gnu general public license version 2 {_FSF}"),
+    ("GPL-2.0-only", f"gnu general public license {_FSF}; version 2"),
+)
+TOP_CHARS = 6_000  # of a file, in which its licence is looked for
+_SPDX = re.compile(r"SPDX-License-Identifier:[ \t]*([A-Za-z0-9.+: ()-]+)")
+_ENDS = re.compile(r"[\s-]+$|\s(?!AND |OR |WITH )(?<! AND )(?<! OR )(?<! WITH ).*")  # of the comment, or of the line
+_MARKS = re.compile(r"^[ \t]*(?:#+|//+|/?\*+/?|--|;+|%+|<!--)[ \t]?", re.MULTILINE)
+_WORDS = ("licen", "redistribution", "permission", "public domain")
 _KNOWN = {known.name.lower(): known.name for known in _TEXTS} | {"apache 2.0": "Apache-2.0", "mit license": "MIT"}
 # Classifiers that name one licence; `BSD License` and `GNU General Public License` name several.
 _CLASSIFIERS = {
@@ -51,6 +71,19 @@ _CLASSIFIERS = {
     "License :: OSI Approved :: The Unlicense (Unlicense)": "Unlicense",
 }
 _FILE_NAME = re.compile(r"(licen[cs]e|copying|unlicense)([.\-_].*)?", re.IGNORECASE)
+
+
+def licence_in(text: str) -> str:
+    """What the top of a file says: an SPDX line, or else a notice or a licence's text; empty where it says nothing."""
+    top = text[:TOP_CHARS]
+    if said := {_ENDS.sub("", found.strip()) for found in _SPDX.findall(top)} - {""}:
+        return " AND ".join(sorted(said))
+    lower = top.lower()
+    if not any(word in lower for word in _WORDS):
+        return ""
+    plain = " ".join(_MARKS.sub("", lower).split())
+    named = {name for name, phrase in _NOTICES if phrase in plain}
+    return " AND ".join(sorted(named)) or recognise([plain])
 
 
 def is_licence_file(name: str) -> bool:

@@ -1,115 +1,205 @@
-"""Source trees: the files of a git commit, or of an installed package, as bytes with their commit and licence.
+"""Source trees: the files of a git commit, of an installed package, or of a folder; first listed, then read in parts.
 
-A commit is read from git's object store: no work tree, no attributes, no filters, no hooks. Nothing of a tree is run
-or imported. What the files mean is read in `data.repository`.
+Nothing of a tree is run or imported, and no link is followed. What the files mean is not read here.
 """
 
 import os
-import subprocess
+import stat
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
+from data import git
 from data.licences import is_licence_file, licence_of, recognise
 from hone.errors import DataError
 from hone.records import Record
 
-MAX_FILE_BYTES = 1_000_000  # a longer file is data or generated; no hand-written module comes near
 Wanted = Callable[[str], bool]  # a path within the tree → whether to read it
+Skipped = Counter[str]  # why → how many of the wanted files
 
-_TOO_LONG = f"longer than {MAX_FILE_BYTES:,} bytes"
-_LOST = "missing from git's object store"
+LOST = "missing from git's object store"
+CHANGED = "changed while it was read"
+UNREADABLE = "unreadable"
+LINK, IRREGULAR, SUBMODULE = "symbolic links", "not regular files", "submodules"
+NAMELESS = "names that are not UTF-8"
 
 
-class SourceFile(Record, frozen=True):
-    """One file: its path within the tree, with `/`."""
+class Tree(Record, frozen=True):
+    """A source that was found: what pins it, and where it lies."""
+
+    name: str
+    kind: str  # "repository", "package", "folder" or "dataset"
+    place: str  # a path on this machine
+    commit: str = ""  # a git commit, or a package's version
+    licence: str = ""
+    url: str = ""  # where a repository came from, without a login
+
+
+class Entry(Record, frozen=True):
+    """One file of a tree, or a part of a dataset's. `identity` changes with the content."""
+
+    path: str
+    identity: str  # git's object id, or a file's facts
+    bytes: int
+    start: int = 0  # of a dataset's part: where its rows begin, in the unit of the format
+    end: int = 0
+    row: int = 0  # of a dataset's part: the number of its first row
+
+
+class Raw(Record, frozen=True):
+    """One file as bytes; or why there are none."""
 
     path: str
     content: bytes
+    problem: str = ""
 
 
-class SourceTree(Record, frozen=True):
-    """What was read, sorted by path. `skipped` counts the wanted files that could not be, by reason."""
-
-    name: str
-    commit: str  # a git commit, or a package's version
-    licence: str
-    files: tuple[SourceFile, ...]
-    skipped: dict[str, int]
-
-
-def read_checkout(path: Path, commit: str | None, wanted: Wanted) -> SourceTree:
-    """The wanted files of a local git repository (bare or not) at `commit`, or at HEAD where that is None.
+def open_checkout(path: Path, commit: str | None) -> Tree:
+    """A local git repository (bare or not) at `commit`, or at HEAD where that is None.
 
     Raises `DataError` where the path is not a repository's top folder, or the commit is not in it.
     """
-    top = _top_folder(path)
-    pinned = _resolve(top, commit)
-    skipped: Counter[str] = Counter()
-    files: dict[str, str] = {}  # path → object id
-    licences: list[str] = []
-    for entry in _git(top, "ls-tree", "-r", "-l", "-z", "--full-tree", pinned).split(b"\0")[:-1]:
-        facts, _, raw_name = entry.partition(b"\t")
-        mode, _, identity, size = facts.decode().split()
-        name = raw_name.decode(errors="replace")
-        if is_licence_file(name) and mode.startswith("100"):
-            licences.append(identity)
-        if not wanted(name):
-            continue
-        if reason := _left_out(mode, size):
-            skipped[reason] += 1
-        else:
-            files[name] = identity
-    contents = _objects(top, [*licences, *files.values()])
-    texts = [contents.get(identity, b"").decode(errors="replace") for identity in licences]
-    found = [SourceFile(name, contents[identity]) for name, identity in sorted(files.items())]
-    return SourceTree(top.name.removesuffix(".git"), pinned, recognise(texts), tuple(found), dict(skipped))
+    top = git.top_folder(path)
+    pinned = git.resolve(top, commit)
+    return Tree(top.name.removesuffix(".git"), "repository", str(top), pinned, _licence_at(top, pinned))
 
 
-def read_package(name: str, wanted: Wanted) -> SourceTree:
-    """The wanted files of a package that is installed beside Hone, by its distribution's or its import's name.
+def open_remote(url: str, commit: str | None, folder: Path, *, history: bool) -> Tree:
+    """The same of a repository elsewhere, fetched into `folder`. Raises `DataError` with what git says."""
+    top, pinned = git.fetch(url, commit, folder, history=history)
+    shown = git.without_login(url)
+    name = shown.rstrip("/").replace(":", "/").rpartition("/")[2].removesuffix(".git")
+    return Tree(name, "repository", str(top), pinned, _licence_at(top, pinned), shown)
+
+
+def open_package(name: str) -> Tree:
+    """A package that is installed beside Hone, by its distribution's or its import's name.
 
     Raises `DataError` where it is not installed, or only as a link to a checkout.
     """
     package = _distribution(name)
-    listed = {path.as_posix(): Path(str(package.locate_file(path))) for path in package.files or ()}
-    if any(path.startswith("__editable__") for path in listed):
+    if any(path.as_posix().startswith("__editable__") for path in package.files or ()):
         raise DataError(f"package `{name}` is installed as a link to its checkout; give that folder as `path` instead")
-    skipped: Counter[str] = Counter()
-    files = []
-    for path, place in sorted(listed.items()):
-        if path.startswith("..") or not wanted(path):
+    place = str(package.locate_file(""))
+    return Tree(package.name, "package", place, package.version, licence_of(package))
+
+
+def open_folder(path: Path) -> Tree:
+    """A folder as it is. Raises `DataError` where there is none."""
+    if not path.is_dir():
+        raise DataError(f"source `{path}` {'is not a folder' if path.exists() else 'does not exist'}; name a folder")
+    top = path.resolve()
+    texts = [
+        place.read_text(errors="replace")
+        for place in sorted(top.iterdir())
+        if is_licence_file(place.name) and place.is_file() and not place.is_symlink()
+    ]
+    return Tree(top.name, "folder", str(top), "", recognise(texts))
+
+
+def listing(tree: Tree, wanted: Wanted, skipped: Skipped) -> Iterator[Entry]:
+    """The wanted files in the order of their paths. What is none is counted in `skipped`."""
+    if tree.kind == "repository":
+        return _committed(Path(tree.place), tree.commit, wanted, skipped)
+    if tree.kind == "package":
+        return _installed(tree, wanted, skipped)
+    return _below(Path(tree.place), "", wanted, skipped)
+
+
+def contents(tree: Tree, entries: Sequence[Entry], most_bytes: int) -> Iterator[Raw]:
+    """The files' bytes, but for those that are longer than `most_bytes`, in the entries' order."""
+    if tree.kind == "repository":
+        found = git.objects(Path(tree.place), [entry.identity for entry in entries if entry.bytes <= most_bytes])
+        for entry in entries:
+            content = found.get(entry.identity)
+            lost = content is None and entry.bytes <= most_bytes
+            yield Raw(entry.path, content or b"", LOST if lost else "")
+    else:
+        for entry in entries:
+            yield _read(Path(tree.place), entry, most_bytes)
+
+
+def _committed(top: Path, commit: str, wanted: Wanted, skipped: Skipped) -> Iterator[Entry]:
+    for mode, identity, size, path in git.entries(top, commit):
+        if mode == "160000":
+            skipped[SUBMODULE] += 1
+        elif not wanted(path):
             continue
-        content = _read(place)
-        if isinstance(content, bytes):
-            files.append(SourceFile(path, content))
+        elif mode == "120000":
+            skipped[LINK] += 1
+        elif size is None:
+            skipped[LOST] += 1
         else:
-            skipped[content] += 1
-    return SourceTree(package.name, package.version, licence_of(package), tuple(files), dict(skipped))
+            yield Entry(path, identity, size)
 
 
-def _read(place: Path) -> bytes | str:
-    """A regular file's content, or the reason why it was left out."""
+def _installed(tree: Tree, wanted: Wanted, skipped: Skipped) -> Iterator[Entry]:
+    for path in sorted(path.as_posix() for path in metadata.distribution(tree.name).files or ()):
+        if not path.startswith("..") and wanted(path):
+            yield from _entry(Path(tree.place, path), path, skipped)
+
+
+def _below(folder: Path, prefix: str, wanted: Wanted, skipped: Skipped) -> Iterator[Entry]:
+    """Folders sort as with a slash behind their names, so that whole paths come in their order."""
     try:
-        if place.is_symlink():
-            return "symbolic links"
-        if not place.is_file():
-            return "not regular files"
-        return place.read_bytes() if place.stat().st_size <= MAX_FILE_BYTES else _TOO_LONG
+        with os.scandir(folder) as found:
+            names = sorted((f"{one.name}/" if one.is_dir(follow_symlinks=False) else one.name) for one in found)
     except OSError:
-        return "unreadable"
+        skipped[f"folders: {UNREADABLE}"] += 1
+        return
+    for name in names:
+        path = prefix + name
+        if name == ".git/":
+            continue
+        if not name.isprintable() and name.encode(errors="replace").decode() != name:  # what JSON cannot carry
+            skipped[NAMELESS] += 1
+            continue
+        if name.endswith("/"):
+            yield from _below(folder / name, path, wanted, skipped)
+        elif wanted(path):
+            yield from _entry(folder / name, path, skipped)
 
 
-def _left_out(mode: str, size: str) -> str:
-    """Why an entry of a git tree is not read; empty where it is."""
-    if mode == "120000":
-        return "symbolic links"
-    if mode == "160000":
-        return "submodules"
-    if not size.isdigit():  # git says `BAD`
-        return _LOST
-    return _TOO_LONG if int(size) > MAX_FILE_BYTES else ""
+def _entry(place: Path, path: str, skipped: Skipped) -> Iterator[Entry]:
+    try:
+        facts = place.lstat()
+    except OSError:
+        skipped[UNREADABLE] += 1
+        return
+    if stat.S_ISLNK(facts.st_mode):
+        skipped[LINK] += 1
+    elif not stat.S_ISREG(facts.st_mode):
+        skipped[IRREGULAR] += 1
+    else:
+        yield Entry(path, identity_of(facts), facts.st_size)
+
+
+def identity_of(facts: os.stat_result) -> str:
+    """Changes with every write: no program can set the time of a file's last change of state."""
+    return f"{facts.st_size}-{facts.st_mtime_ns}-{facts.st_ctime_ns}-{facts.st_ino}"
+
+
+def _read(top: Path, entry: Entry, most_bytes: int) -> Raw:
+    """Once, and whole: what changed since it was listed, or while it was read, is refused."""
+    if entry.bytes > most_bytes:
+        return Raw(entry.path, b"")
+    try:
+        handle = os.open(top / entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(handle, "rb") as file:  # noqa: PTH123 - a descriptor
+            before = identity_of(os.fstat(handle))
+            content = file.read() if before == entry.identity else b""
+            after = identity_of(os.fstat(handle))
+    except OSError:
+        return Raw(entry.path, b"", UNREADABLE)
+    return Raw(entry.path, content) if before == after == entry.identity else Raw(entry.path, b"", CHANGED)
+
+
+def _licence_at(top: Path, commit: str) -> str:
+    """By the texts at the top of a commit."""
+    found = [one for one in git.entries(top, commit, below=False) if one.mode.startswith("100")]
+    identities = [one.identity for one in found if is_licence_file(one.path)]
+    return recognise(content.decode(errors="replace") for content in git.objects(top, identities).values())
 
 
 def _distribution(name: str) -> metadata.Distribution:
@@ -120,71 +210,3 @@ def _distribution(name: str) -> metadata.Distribution:
     if not owners:
         raise DataError(f"package `{name}` is not installed here; install it, or give a git checkout as `path`")
     return metadata.distribution(owners[0])
-
-
-def _top_folder(path: Path) -> Path:
-    """The repository's own folder, checked."""
-    if not path.is_dir():
-        problem = "is not a folder" if path.exists() else "does not exist"
-        raise DataError(f"source `{path}` {problem}; `path` must name a local git checkout")
-    top = path.resolve()
-    inside = _git(top, "rev-parse", "--show-prefix").decode(errors="replace").strip()
-    if inside:
-        raise DataError(
-            f"source `{path}` is the folder `{inside}` of a checkout; give the checkout, and narrow it with `include`"
-        )
-    return top
-
-
-def _resolve(top: Path, commit: str | None) -> str:
-    """A commit's full id."""
-    try:
-        return _git(top, "rev-parse", "--verify", "--quiet", f"{commit or 'HEAD'}^{{commit}}").decode().strip()
-    except DataError as error:
-        if commit is None:
-            raise DataError(f"source `{top}` has no commit yet; commit its files first", detail=error.detail) from error
-        raise DataError(
-            f"commit `{commit}` is not in source `{top}`; fetch it, or give one that `git log` shows",
-            detail=error.detail,
-        ) from error
-
-
-def _objects(top: Path, identities: list[str]) -> dict[str, bytes]:
-    """The contents of git objects by id; those that the store lacks are left out."""
-    answer = _git(top, "cat-file", "--batch", stdin="".join(f"{identity}\n" for identity in identities).encode())
-    contents: dict[str, bytes] = {}
-    at = 0
-    while at < len(answer):
-        end = answer.index(b"\n", at)
-        identity, kind, *size = answer[at:end].decode().split()
-        at = end + 1
-        if kind != "missing":
-            contents[identity] = answer[at : at + int(size[0])]
-            at += int(size[0]) + 1
-    return contents
-
-
-def _git(top: Path, *arguments: str, stdin: bytes = b"") -> bytes:
-    """Runs git on a repository. Its environment is ours alone: inside a hook, `GIT_DIR` would point elsewhere."""
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": os.environ.get("HOME", "/"),  # for `safe.directory`
-        "LC_ALL": "C",
-        "GIT_NO_REPLACE_OBJECTS": "1",  # a replaced object is not the commit that was pinned
-        "GIT_NO_LAZY_FETCH": "1",
-        "GIT_TERMINAL_PROMPT": "0",
-    }
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(top), *arguments], input=stdin, capture_output=True, env=environment, check=False
-        )
-    except FileNotFoundError:
-        raise DataError("`git` is not installed; install it (`apt install git`)") from None
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip()
-        if "not a git repository" in said:
-            raise DataError(f"source `{top}` is not a git checkout; run `git init` and commit there, or name one")
-        raise DataError(
-            f"git cannot read source `{top}`: {said.splitlines()[0] if said else arguments[0]}", detail=said
-        )
-    return done.stdout

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from analysis.overlap import Document
 from evaluation.checkers import linter, type_checker
 from evaluation.contamination import SAME_SOURCE_SHARE, TaskText, find_contamination
 from evaluation.findings import CodeChecks, Contamination, Leaks, TrainingFile
 from evaluation.leaks import find_leaks
-from evaluation.overlap import Document
 from evaluation.results import TaskResult
 from evaluation.static_checks import Program, check_programs
 from evaluation.statistics import mcnemar_exact, wilson
@@ -25,7 +25,7 @@ def find_overlap(
     examples: Sequence[Example], training: Iterable[Document], data: tuple[TrainingFile, ...]
 ) -> Contamination:
     """Which held-out examples stand in the training data."""
-    texts = [TaskText(one.id, "", one.prompt + one.completion) for one in examples]
+    texts = [TaskText(one.id, "", one.text) for one in examples]
     return find_contamination(texts, training, share=SAME_SOURCE_SHARE, data=data)
 
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from detect_secrets.core.scan import scan_line
 from detect_secrets.settings import default_settings, get_settings, transient_settings
 
+from analysis.overlap import Document, TokenIndex
 from evaluation.findings import Leaks, Repetition, Secret, TrainingFile
-from evaluation.overlap import Document, TokenIndex
 from evaluation.suites.records import Score
 
 VERBATIM_TOKENS = 50  # shorter runs are idiom (Carlini et al. 2021 and 2023 count 50-token suffixes as memorised)

@@ -1,4 +1,4 @@
-"""Held-out loss of a local causal language model on completions alone. Prompts are given, never counted."""
+"""Held-out loss of a local causal language model on what it must say alone. What is given is never counted."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from transformers import PreTrainedModel
 
 from evaluation.generation import Counted, Precision, autocast
 
-Encoded = tuple[Sequence[int], int]  # token ids of prompt and completion, and how many of them are the prompt's
-TokenLoss = tuple[float, int]  # loss sum in nats, completion tokens
+Encoded = tuple[Sequence[int], Sequence[tuple[int, int]]]  # token ids, and which of them count: places, ends excluded
+TokenLoss = tuple[float, int]  # loss sum in nats, tokens that count
 
 
 def completion_loss(
     model: PreTrainedModel, encoded: Sequence[Encoded], *, batch_size: int, precision: Precision, progress: Counted
 ) -> list[TokenLoss]:
-    """The loss of each example, in their order. The logits are computed from the first completion token on only.
+    """The loss of each example, in their order. The logits are computed from the first token that counts on only.
 
     Batches are padded on the right, where causal attention needs no mask: exactly as in training.
     """
@@ -35,10 +35,11 @@ def _batch_loss(model: PreTrainedModel, batch: Sequence[Encoded]) -> list[TokenL
     width = max(len(ids) for ids, _ in batch)
     input_ids = torch.zeros(len(batch), width, dtype=torch.long)
     counted = torch.zeros(len(batch), width, dtype=torch.bool)
-    for row, (ids, prompt_tokens) in enumerate(batch):
+    for row, (ids, spans) in enumerate(batch):
         input_ids[row, : len(ids)] = torch.tensor(ids)
-        counted[row, max(1, prompt_tokens) : len(ids)] = True  # nothing predicts the very first token
-    first = max(1, min(prompt_tokens for _, prompt_tokens in batch))
+        for start, end in spans:
+            counted[row, max(1, start) : end] = True  # nothing predicts the very first token
+    first = max(1, min((start for _, spans in batch for start, _ in spans), default=width - 1))
     input_ids, wanted = input_ids.to(model.device), counted[:, first:].to(model.device)
     logits = model(input_ids=input_ids, use_cache=False, logits_to_keep=width - first + 1).logits[:, :-1]
     each = functional.cross_entropy(logits[wanted].float(), input_ids[:, first:][wanted], reduction="none")

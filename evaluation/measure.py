@@ -16,7 +16,7 @@ from evaluation.heldout import execution_overlap
 from evaluation.loss import Encoded, TokenLoss, completion_loss
 from evaluation.models import ModelPair
 from evaluation.reruns import Settled
-from evaluation.results import FileResult, TaskResult
+from evaluation.results import FileResult, TaskLoss, TaskResult
 from evaluation.sandbox import Candidate, Outcome, Sandbox
 from evaluation.statistics import mcnemar_exact, paired_bootstrap, wilson
 from evaluation.suites.judging import Judge, Progress
@@ -35,6 +35,15 @@ class Digests(Record, frozen=True):
     adapter: str
     base: str
     dataset: str
+
+
+class LossExample(Record, frozen=True):
+    """A held-out example as the models read it, tokenised as in training."""
+
+    encoded: Encoded
+    path: str  # of the file that it is from
+    id: str = ""
+    task: str = ""
 
 
 class ExecutionMetrics(Record, frozen=True):
@@ -145,45 +154,39 @@ def execution_evidence(results: Sequence[TaskResult], digests: Digests, isolatio
 
 def measure_loss(
     models: ModelPair,
-    encoded: Sequence[Encoded],
-    paths: Sequence[str],
+    examples: Sequence[LossExample],
     config: EvaluationConfig,
     digests: Digests,
     *,
     max_tokens: int,
-    ids: Sequence[str] = (),
     contamination: Contamination | None = None,
     clock: Callable[[], float],
     progress: Progress,
-) -> tuple[Evidence, list[FileResult]]:
-    """Held-out loss of both models on the same completions, summed by file.
+) -> tuple[Evidence, list[FileResult], list[TaskLoss]]:
+    """Held-out loss of both models on the same answers; its sums by file and by task.
 
-    `encoded[i]`, tokenised as in training, comes from file `paths[i]`; what is longer than `max_tokens` is left out,
-    as in training. `contamination` names by `ids[i]` what stands in the training data; None where nobody looked.
-    Raises `EvaluationError` where nothing is left.
+    What is longer than `max_tokens`, or has nothing to say, is left out, as in training. `contamination` names by `id`
+    what stands in the training data; None where nobody looked. Raises `EvaluationError` where nothing is left.
     """
-    found = set(contamination.contaminated) if contamination else set()
-    known = [id in found for id in ids] or [False] * len(encoded)
-    fitting = [one for one in zip(encoded, paths, known, strict=True) if len(one[0][0]) <= max_tokens]
+    fitting = [one for one in examples if fits(one, max_tokens)]
     chosen = evenly_spaced(fitting, config.tasks)
     if not chosen:
         raise EvaluationError(
-            f"none of the {len(encoded)} held-out examples has at most `max_tokens: {max_tokens}` tokens; raise it"
+            f"none of the {len(examples)} held-out examples has at most `max_tokens: {max_tokens}` tokens; raise it"
         )
-    examples, files = [example for example, _, _ in chosen], [path for _, path, _ in chosen]
-    overlapping = [overlaps for _, _, overlaps in chosen]
 
     def measure(what: str, *, tuned: bool) -> list[TokenLoss]:
         with models.tuned() if tuned else models.base() as model:
             return completion_loss(
                 model,
-                examples,
+                [one.encoded for one in chosen],
                 batch_size=config.batch_size,
                 precision=config.precision,
                 progress=named(progress, what),
             )
 
     base, tuned = measure("base loss", tuned=False), measure("tuned loss", tuned=True)
+    files = [one.path for one in chosen]
     results = by_file(files, base, tuned)
     evidence = Evidence(
         suite="loss",
@@ -195,7 +198,8 @@ def measure_loss(
         measured_at=clock(),
     )
     if contamination:
-        clean = [at for at, overlaps in enumerate(overlapping) if not overlaps]
+        found = set(contamination.contaminated)
+        clean = [at for at, one in enumerate(chosen) if one.id not in found]
         of_clean = by_file([files[at] for at in clean], [base[at] for at in clean], [tuned[at] for at in clean])
         overlap = TrainingOverlap(
             tasks=len(chosen),
@@ -204,7 +208,14 @@ def measure_loss(
             loss=_difference(of_clean, config) if of_clean else None,
         )
         evidence = replace(evidence, overlap=overlap)
-    return evidence, results
+    sums = _sums([one.task for one in chosen], base, tuned)
+    return evidence, results, [TaskLoss(task, *sums[task]) for task in sorted(sums)]
+
+
+def fits(example: LossExample, max_tokens: int) -> bool:
+    """Whether it can be measured, as it could be trained on."""
+    ids, spans = example.encoded
+    return len(ids) <= max_tokens and bool(spans)
 
 
 def _difference(results: Sequence[FileResult], config: EvaluationConfig) -> LossDifference:
@@ -218,11 +229,19 @@ def _difference(results: Sequence[FileResult], config: EvaluationConfig) -> Loss
 
 def by_file(paths: Sequence[str], base: Sequence[TokenLoss], tuned: Sequence[TokenLoss]) -> list[FileResult]:
     """The sums of each file's examples, files in order of name."""
-    sums: dict[str, tuple[int, float, float]] = {}
-    for path, (before, tokens), (after, _) in zip(paths, base, tuned, strict=True):
-        so_far = sums.get(path, (0, 0.0, 0.0))
-        sums[path] = (so_far[0] + tokens, so_far[1] + before, so_far[2] + after)
+    sums = _sums(paths, base, tuned)
     return [FileResult(path, *sums[path]) for path in sorted(sums)]
+
+
+def _sums(
+    names: Sequence[str], base: Sequence[TokenLoss], tuned: Sequence[TokenLoss]
+) -> dict[str, tuple[int, float, float]]:
+    """Tokens, and the loss of the base and of the tuned model, by name."""
+    sums: dict[str, tuple[int, float, float]] = {}
+    for name, (before, tokens), (after, _) in zip(names, base, tuned, strict=True):
+        so_far = sums.get(name, (0, 0.0, 0.0))
+        sums[name] = (so_far[0] + tokens, so_far[1] + before, so_far[2] + after)
+    return sums
 
 
 def metrics_of(evidence: Evidence) -> ExecutionMetrics | LossMetrics:

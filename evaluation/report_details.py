@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from evaluation.statistics import Interval
-from evaluation.suites.fill_formats import asked_by
 from evaluation.suites.fill_in_the_middle import FillSummary, summarise
 from evaluation.suites.passk import spread_of
 from evaluation.suites.records import Percentiles, Speed, SuiteRun
+from hone.fill_formats import asked_by
 from hone.records import Record
 
 FIM = "fim"  # the suite with more to tell than passes

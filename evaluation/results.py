@@ -34,6 +34,15 @@ class FileResult(Record, frozen=True):
     tuned_loss: float
 
 
+class TaskLoss(Record, frozen=True):
+    """The loss of all measured examples of one task under each model; sums in nats."""
+
+    task: str
+    tokens: int
+    base_loss: float
+    tuned_loss: float
+
+
 class StageFindings(Record, frozen=True):
     """What was found out beside the scores, in one file for both models. None: nobody looked, or there was nothing."""
 
@@ -41,3 +50,5 @@ class StageFindings(Record, frozen=True):
     leaks: Leaks | None = None  # of what the tuned model generated
     base_checks: CodeChecks | None = None
     tuned_checks: CodeChecks | None = None
+    losses: tuple[TaskLoss, ...] = ()  # of the loss suite
+    left_out: tuple[str, ...] = ()  # ids of held-out examples that it cannot measure: too long, or with nothing to say

@@ -1,21 +1,23 @@
 """Reads what a model was trained on, as texts by name: JSON lines, Parquet, or a folder of source files.
 
-A row is a text (`text`, or `content`) or an example (`prompt` with `completion`). All of it is held in memory.
+A row is a text (`text`, or `content`) or an example (`prompt` with `completion`; of Hone's own, with what stands behind
+a gap and what is said in a conversation). All of it is held in memory.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from analysis.overlap import Document
 from evaluation.findings import TrainingFile
-from evaluation.overlap import Document
 from evaluation.suites.lines import json_lines
 from hone.errors import DataError
 from hone.files import sha256_bytes, sha256_file
-from hone.records import Json, Record
+from hone.records import Example, Json, Record
 
 COLUMNS = (("text",), ("content",), ("prompt", "completion"))  # the first that a row has is taken
 WANTED = "`text`, or `content`, or `prompt` with `completion`"
@@ -112,9 +114,20 @@ def _text(row: dict[str, Json], at: str) -> str:
         if all(column in row for column in columns):
             values = [row[column] for column in columns]
             if all(isinstance(value, str) for value in values):
-                return "".join(values)
+                return "".join(values) + _rest(row)
             raise DataError(f"{at}: {' and '.join(f'`{column}`' for column in columns)} must be text")
     raise DataError(f"{at} has no {WANTED}; it has {_listed(list(row))}")
+
+
+def _rest(row: dict[str, Json]) -> str:
+    """Of an example of Hone's own, what stands neither in `prompt` nor in `completion`."""
+    if "turns" not in row and "suffix" not in row:
+        return ""
+    try:
+        example = msgspec.convert(row, Example)
+    except msgspec.ValidationError:  # somebody else's columns
+        return ""
+    return example.text.removeprefix(example.prompt + example.completion)
 
 
 def _name(row: dict[str, Json], place: str) -> str:

@@ -3,6 +3,7 @@
 HoneError
 ├── ConfigError              a YAML file, key, value or environment variable that cannot be used
 ├── Busy                     another process holds what this one needs
+├── ClusterUnavailable       no Ray cluster that can be used from here
 ├── DaemonError              a supervised local process that could not be started or stopped
 ├── AnalysisError            a language or a file that cannot be analysed
 ├── DataError                a source or dataset that is missing, empty or malformed
@@ -41,6 +42,10 @@ class ConfigError(HoneError):
 
 class Busy(HoneError):
     """Another process holds what this one needs."""
+
+
+class ClusterUnavailable(HoneError):
+    """No Ray cluster that can be used from here."""
 
 
 class DaemonError(HoneError):

@@ -57,6 +57,10 @@ class Layout:
         return self.cache / "code"  # outlines.db, facts.db: what analysis found in files, by their content
 
     @property
+    def curation(self) -> Path:
+        return self.cache / "curation"  # shards: what is known of single files; git/: repositories that were fetched
+
+    @property
     def mlflow(self) -> Path:
         return self.artifacts / "mlflow"
 

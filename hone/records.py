@@ -77,6 +77,12 @@ class Example(Record, frozen=True, omit_defaults=True):
     turns: tuple[Turn, ...] = ()
     tools: tuple[Json, ...] = ()  # that a conversation may call, as OpenAI's `tools` describe them
 
+    @property
+    def text(self) -> str:
+        """All that is given and said in it, in the order of the source: for comparing with other texts."""
+        calls = [msgspec.json.encode(call.arguments).decode() for turn in self.turns for call in turn.calls]
+        return self.prompt + self.completion + self.suffix + "\n".join([*(turn.content for turn in self.turns), *calls])
+
 
 class Split(Record, frozen=True):
     """One file of a dataset."""
@@ -91,13 +97,14 @@ class SourceUse(Record, frozen=True):
     """What one source gave to a dataset."""
 
     name: str
-    kind: str  # "generated" | "repository" | "library"
+    kind: str  # "generated" | "repository" | "package" | "folder" | "dataset" | "library"
     commit: str
     licence: str
     files: int
     examples: int
     duplicates: int  # exact duplicates removed
     skipped: dict[str, int] = {}  # reason → files left out
+    place: str = ""  # where it was read from, as the recipe says it
 
 
 class Manifest(Record, frozen=True):

@@ -11,6 +11,6 @@ from pipelines.timing import record_stage_seconds
 
 def curate(layout: Layout, recipe: Recipe, *, progress: Callable[[str, int, int], None]) -> Manifest:
     """Builds the dataset; see `data.dataset.build_dataset`."""
-    manifest = build_dataset(recipe.data, layout.data, progress=progress, root=layout.root)
+    manifest = build_dataset(recipe.data, layout.data, progress=progress, root=layout.root, cache=layout.curation)
     record_stage_seconds(layout, "curate")
     return manifest

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from evaluation.findings import Contamination
 from evaluation.heldout import check_completions, find_overlap, leak_count, tuned_leaks
-from evaluation.measure import Digests, measure_execution, measure_loss, metrics_of
+from evaluation.measure import Digests, LossExample, fits, measure_execution, measure_loss, metrics_of
 from evaluation.models import ModelPair, load_models
 from evaluation.report import write_report
 from evaluation.results import FileResult, StageFindings, TaskResult
@@ -57,7 +57,19 @@ def evaluate(layout: Layout, recipe: Recipe, *, progress: Progress, clock: Calla
     else:
         models = _load(layout, recipe, base)
         found = StageFindings(contamination=_contamination(examples, training, progress))
-        evidence, results = _loss(models, examples, recipe, digests, found, clock=clock, progress=progress)
+        encoded = _encoded(models, examples)
+        left_out = tuple(one.id for one in encoded if not fits(one, recipe.train.max_tokens))
+        evidence, results, losses = measure_loss(
+            models,
+            encoded,
+            recipe.evaluation,
+            digests,
+            max_tokens=recipe.train.max_tokens,
+            contamination=found.contamination,
+            clock=clock,
+            progress=progress,
+        )
+        found = replace(found, losses=tuple(losses), left_out=left_out)
     _write(layout, evidence, results, found)
     prompts = {example.id: example.prompt for example in examples}
     base_run, tuned_run = (read_stage(layout.evaluation, side, name=side, prompts=prompts) for side in SIDES)
@@ -95,29 +107,18 @@ def _look(
     return evidence, measured, found
 
 
-def _loss(
-    models: ModelPair,
-    examples: Sequence[Example],
-    recipe: Recipe,
-    digests: Digests,
-    found: StageFindings,
-    *,
-    clock: Callable[[], float],
-    progress: Progress,
-) -> tuple[Evidence, list[FileResult]]:
-    encoded = [encode(models.tokenizer, example) for example in examples]
-    return measure_loss(
-        models,
-        [(list(one.ids), one.prompt_tokens) for one in encoded],
-        [f"{example.origin.source}/{example.origin.path}" for example in examples],
-        recipe.evaluation,
-        digests,
-        max_tokens=recipe.train.max_tokens,
-        ids=[example.id for example in examples],
-        contamination=found.contamination,
-        clock=clock,
-        progress=progress,
-    )
+def _encoded(models: ModelPair, examples: Sequence[Example]) -> list[LossExample]:
+    """The examples as both models read them."""
+    return [
+        LossExample(
+            encoded=(one.ids, one.trained),
+            path=f"{example.origin.source}/{example.origin.path}",
+            id=example.id,
+            task=example.task,
+        )
+        for example in examples
+        for one in [encode(models.tokenizer, example)]
+    ]
 
 
 def _load(layout: Layout, recipe: Recipe, base: BaseModel) -> ModelPair:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from analysis.overlap import Document
 from evaluation.checkers import linter, type_checker
 from evaluation.contamination import TaskText, find_contamination
 from evaluation.leaks import find_leaks
-from evaluation.overlap import Document
 from evaluation.static_checks import Program, check_programs
 from evaluation.suites.judging import Progress
 from evaluation.suites.records import SuiteRun

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import model_validator
 
-from data.dataset import DataConfig
+from data.config import DataConfig
 from evaluation.config import EvaluationConfig
 from hone.config import Config, load_config
 from hone.errors import ConfigError

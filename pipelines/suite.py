@@ -11,7 +11,6 @@ from evaluation.sandbox import Engine, Limits, open_engine
 from evaluation.suites.bfcl_rows import BfclSuite, WrongRows, load
 from evaluation.suites.bfcl_targets import OfflineTarget
 from evaluation.suites.code import CodeSuite, read_code_suite
-from evaluation.suites.fill_formats import FORMATS
 from evaluation.suites.fill_in_the_middle import FillSuite
 from evaluation.suites.fill_in_the_middle import load as load_fills
 from evaluation.suites.fill_runs import run_fill_suite
@@ -24,6 +23,7 @@ from evaluation.training_data import TrainingData
 from hone.config import load_config
 from hone.errors import ConfigError
 from hone.files import locked
+from hone.fill_formats import FORMATS
 from hone.layout import Layout
 from pipelines.examine import examine, training_data
 from pipelines.targets import Asking, check_asking, fill_target, folder_of, model_target, settings_of

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from evaluation.suites.endpoint import Endpoint
-from evaluation.suites.fill_formats import FORMATS, template_of
 from evaluation.suites.runs import RunFolder, Settings, default_name
 from evaluation.suites.targets import Target
 from hone.errors import ConfigError
 from hone.files import sha256_bytes, sha256_tree
+from hone.fill_formats import FORMATS, template_of
 from hone.layout import Layout
 from pipelines.facts import base_location, read_base
 from pipelines.recipe import load_recipe

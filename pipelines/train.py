@@ -1,8 +1,11 @@
 """Stage `train`: training examples and the base model → artifacts/adapter."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from hone.files import sha256_file
+import msgspec
+
+from hone.files import sha256_file, write_atomic
 from hone.layout import Layout
 from hone.records import Record, read_examples, write_record
 from hone.settings import Settings
@@ -10,10 +13,12 @@ from pipelines.facts import base_location, read_base
 from pipelines.recipe import Recipe
 from pipelines.timing import record_stage_seconds
 from pipelines.training_run import Curve, tracked_run, training_key
+from training.encoding import LeftOut, Selection
 from training.finetune import finetune
+from training.tracking import Tracker
 from training.trainer import Listener
 
-RUN_FILE = "training_run.json"
+RUN_FILE, LEFT_OUT_FILE = "training_run.json", "left_out.jsonl"
 
 
 class TrainingRun(Record, frozen=True):
@@ -31,6 +36,9 @@ def make_adapter(
     examples_file = layout.data / "train.jsonl"
     key = training_key(recipe.train.model_dump_json(), sha256_file(examples_file), base.digest)
 
+    selections: list[Selection] = []
+    left_out_file = layout.artifacts / "training" / LEFT_OUT_FILE
+
     def run(heard: Sequence[Listener]) -> Curve:
         examples = read_examples(examples_file)
         return finetune(
@@ -43,7 +51,14 @@ def make_adapter(
             out=layout.adapter,
             listeners=heard,
             said=said,
+            selected=selections.append,
         )
+
+    def keep_left_out(tracker: Tracker) -> None:
+        (selection,) = selections
+        write_left_out(left_out_file, selection.left_out)
+        tracker.measure(selection.measures)
+        tracker.attach(left_out_file, "data")
 
     run_id = tracked_run(
         layout,
@@ -56,8 +71,15 @@ def make_adapter(
         listeners=listeners,
         run=run,
         out=layout.adapter,
+        also=keep_left_out,
     )
     made = TrainingRun(run_id=run_id)
     write_record(layout.artifacts / "training" / RUN_FILE, made)
     record_stage_seconds(layout, "train")
     return made
+
+
+def write_left_out(path: Path, left_out: Sequence[LeftOut]) -> None:
+    """One JSON object a line; an empty file where every example was trained on."""
+    encoder = msgspec.json.Encoder()
+    write_atomic(path, b"".join(encoder.encode(one) + b"\n" for one in left_out))

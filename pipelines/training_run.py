@@ -37,8 +37,12 @@ def tracked_run(
     listeners: Sequence[Listener],
     run: Callable[[Sequence[Listener]], Curve],
     out: Path,
+    also: Callable[[Tracker], None] = lambda _tracker: None,
 ) -> str:
-    """Runs a training with its MLflow run around it; attaches curve, recipe and `out`. Returns the MLflow run id."""
+    """Runs a training with its MLflow run around it; attaches curve, recipe and `out`. Returns the MLflow run id.
+
+    `also` is called after it, to add what else there is to keep.
+    """
     manifest = read_record(layout.data / "manifest.json", Manifest)
     recipe_file = chosen_recipe(layout)
     facts = RunFacts(
@@ -64,8 +68,10 @@ def tracked_run(
         tracker.measure({"final_loss": curve[-1]["loss"]}, int(curve[-1]["step"]))
         tracker.attach(recipe_file)
         tracker.attach(curve_file, "curves")
-        tracker.attach(layout.data / "manifest.json", "data")
+        for name in ("manifest.json", "statistics.json", "card.html"):
+            tracker.attach(layout.data / name, "data")
         tracker.attach(out, stage)
+        also(tracker)
     return tracker.run_id
 
 

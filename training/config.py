@@ -53,6 +53,9 @@ class PretrainConfig(OptimizationConfig):
     """Training tokens in all; with `batch_sequences` this gives the number of steps."""
     batch_sequences: int = Field(16, ge=1)
     """Sequences of `context` tokens a step."""
+    fill_share: float = Field(0.0, ge=0, le=1)
+    """The share of sequences that are a text with a gap and what stands in it, with sentinels in the vocabulary, which
+    `fill` among the tasks needs. Half of them costs little left-to-right loss (Bavarian et al. 2022, section 4.1)."""
 
 
 class LoraConfig(Config):

@@ -8,15 +8,16 @@ from pathlib import Path
 import peft
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hone.errors import TrainingError
 from hone.records import Example
 from training.checkpoints import run_folder
 from training.config import LoraConfig, TrainConfig
-from training.encoding import Encoded, bucketed_batches, collate, encode_all
+from training.encoding import Selection, bucketed_batches, collate, described, select
 from training.lora_linear import fuse_adapters
 from training.saving import load_base, load_tokenizer, save_adapter
+from training.spans import Encoded
 from training.trainer import Batch, Listener, PlannedBatches, begin, train
 
 
@@ -31,18 +32,24 @@ def finetune(
     out: Path,
     listeners: Sequence[Listener],
     said: Callable[[str], None],
+    selected: Callable[[Selection], None] = lambda _selection: None,
 ) -> list[dict[str, float]]:
     """Trains an adapter for `base` and writes it to `out`, which says `base_name`; returns the loss curve.
 
-    The loss is on completions alone. `key` names everything that determines the run; a killed run goes on from its
-    last checkpoint under it. Raises `TrainingError` for a base model, targets or examples that cannot be trained.
+    The loss is on what the model must say alone; `selected` hears which examples that leaves out. `key` names
+    everything that determines the run; a killed run goes on from its last checkpoint under it. Raises `TrainingError`
+    for a base model, targets or examples that cannot be trained.
     """
     begin(config.seed)
     tokenizer = load_tokenizer(base)
-    encoded, too_long = encode_all(tokenizer, examples, config.max_tokens)
-    if too_long:
-        said(f"{too_long} of {len(examples)} examples left out: beyond `max_tokens: {config.max_tokens}`, or empty")
-    model = add_adapter(load_base(base, dtype=config.base_dtype), config.lora)
+    selection = select(tokenizer, examples, config.max_tokens)
+    selected(selection)
+    if selection.left_out:
+        said(f"{len(selection.left_out)} of {len(examples)} examples left out: {described(selection.left_out)}")
+    encoded = selection.encoded
+    model = load_base(base, dtype=config.base_dtype)
+    _check_rows(model, tokenizer, encoded)
+    model = add_adapter(model, config.lora)
     fuse_adapters(model, torch.bfloat16 if config.precision == "bf16" else None)
     trainable, total = model.get_nb_trainable_parameters()
     plan = plan_batches([len(one.ids) for one in encoded], config)
@@ -98,6 +105,17 @@ def plan_batches(lengths: Sequence[int], config: TrainConfig) -> list[list[int]]
         if len(plan) >= wanted:
             return plan[:wanted]
     raise AssertionError("an endless count has ended")
+
+
+def _check_rows(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, encoded: Sequence[Encoded]) -> None:
+    """Raises `TrainingError` for a token that the model has no row for: the tokenizer alone was given it."""
+    highest, rows = max(max(one.ids) for one in encoded), model.get_input_embeddings().weight.shape[0]
+    if highest >= rows:
+        token = tokenizer.convert_ids_to_tokens(highest)
+        raise TrainingError(
+            f"the base model has no row for the token `{token}`, so it was not trained with it; take the task that "
+            "needs it out of the source's `tasks`, or name another base model"
+        )
 
 
 def _mean_tokens(encoded: Sequence[Encoded]) -> float:

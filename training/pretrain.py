@@ -10,6 +10,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from hone.errors import TrainingError
 from training.checkpoints import run_folder
 from training.config import Architecture, PretrainConfig
+from training.gap_blocks import FILL_FORMAT, with_gaps
 from training.optimizer import MuonWithAdamW
 from training.saving import save_model
 from training.tokenizer import train_tokenizer
@@ -37,8 +38,12 @@ def pretrain(
     shape = config.architecture
     pieces = _pieces(documents, random.Random(config.seed))  # noqa: S311 - an order, not a secret
     said(f"training a byte-level BPE tokenizer of {shape.vocabulary:,} tokens")
-    tokenizer = train_tokenizer(_sample(pieces, TOKENIZER_CHARACTERS), shape.vocabulary, shape.context)
+    sentinels = FILL_FORMAT.sentinels if config.fill_share else ()
+    sample = _sample(pieces, TOKENIZER_CHARACTERS)
+    tokenizer = train_tokenizer(sample, shape.vocabulary, shape.context, sentinels=sentinels)
     blocks = pack(tokenizer, pieces, config)
+    if config.fill_share:
+        blocks = with_gaps(tokenizer, blocks, config)
     model = LlamaForCausalLM(llama_config(shape, tokenizer))
     said(f"pretraining {model.num_parameters() / 1e6:.2f} M parameters on {blocks.numel():,} tokens")
     curve = train(

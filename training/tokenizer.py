@@ -1,6 +1,6 @@
 """Trains the byte-level BPE tokenizer of an embedded base model. Tokenizers of downloaded models come with them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
@@ -8,10 +8,13 @@ from transformers import PreTrainedTokenizerFast
 END_OF_TEXT = "<|endoftext|>"
 
 
-def train_tokenizer(documents: Iterable[str], vocabulary: int, context: int) -> PreTrainedTokenizerFast:
+def train_tokenizer(
+    documents: Iterable[str], vocabulary: int, context: int, *, sentinels: Sequence[str] = ()
+) -> PreTrainedTokenizerFast:
     """Byte-level BPE with digits apart, so that every number is read and copied digit by digit.
 
-    No token is added around a text; `END_OF_TEXT` ends documents and pads batches.
+    No token is added around a text; `END_OF_TEXT` ends documents and pads batches. `sentinels` are tokens of their own,
+    which take their places in the vocabulary from others.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -20,7 +23,7 @@ def train_tokenizer(documents: Iterable[str], vocabulary: int, context: int) -> 
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
-        special_tokens=[END_OF_TEXT],
+        special_tokens=[END_OF_TEXT, *sentinels],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 import structlog
 
-from evaluation.sandbox.connection import answers, connect
 from evaluation.sandbox.interface import Candidate, Limits, OnDone, Outcome
 from evaluation.sandbox.namespaces import GRACE_S
 from evaluation.sandbox.node import Node, Opened, Ran, code_digest
 from evaluation.sandbox.verdict import one_line
+from hone.cluster import answers, connect
 from hone.errors import EvaluationError, IsolationUnavailable
 
 CHUNK = 8  # candidates in one call at most: some 50 ms of work, against 1 ms that a call costs

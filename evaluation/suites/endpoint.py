@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import aiohttp
 import structlog
 
-from evaluation.suites.fill_formats import FillFormat
 from evaluation.suites.replies import ReplyReader, Unreadable, dollars, message_of
 from evaluation.suites.targets import Answer, Ask, Call, OnAnswer, seed_of
 from hone.errors import EvaluationError
+from hone.fill_formats import FillFormat
 from hone.records import Json, Record
 
 TRIES, STREAMED_TRIES = 6, 3

@@ -2,7 +2,7 @@
 
 Measured as exact match, edit similarity, whether the whole parses, and by execution where a task has tests. Reads its
 own records (prefix, suffix, middle) and those of HumanEval-Infilling (Bavarian et al. 2022). How models are asked
-stands in `fill_formats`. Asks no model.
+stands in `hone.fill_formats`. Asks no model.
 """
 
 import ast

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from evaluation.continuing import Continuing
 from evaluation.generation import Decoding, generate
 from evaluation.models import ModelPair
-from evaluation.suites.fill_formats import FillFormat, filled, is_text, recognised
 from evaluation.suites.targets import Answer, Ask, OnAnswer, seed_of
 from hone.errors import EvaluationError
+from hone.fill_formats import FillFormat, filled, is_text, recognised
 
 
 @dataclass(frozen=True)

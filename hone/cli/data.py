@@ -9,9 +9,8 @@ from hone.cli.show import counting
 from hone.layout import find_layout
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
-    from hone.records import Example, Manifest, SourceUse
+    from hone.layout import Layout
+    from hone.records import Example
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="The dataset: build it, look at examples, see what it is made of."
@@ -22,11 +21,21 @@ Side = Annotated[Literal["train", "heldout"], typer.Option("--split", help="Whic
 
 
 @app.command()
-def build(recipe: Recipe = None) -> None:
+def build(
+    recipe: Recipe = None,
+    engine: Annotated[
+        Literal["local", "ray"] | None, typer.Option(help="Where files are worked on; `RAY_ADDRESS` names a cluster.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes of this machine; by default one a core.")
+    ] = None,
+) -> None:
     """Read a recipe's sources and write train, held-out and corpus files with their manifest to artifacts/data.
 
+    A build that was stopped goes on where it was; a later one works on changed files alone.
     Example: hone data build --recipe configs/recipes/NAME.yaml
     """
+    from hone.cli.data_tables import print_manifest
     from hone.config import load_config
     from hone.log import configure_logging
     from pipelines.curate import curate
@@ -36,38 +45,41 @@ def build(recipe: Recipe = None) -> None:
     configure_logging()
     layout = find_layout()
     wanted = load_config(recipe, RecipeFile) if recipe else load_recipe(layout)
+    chosen = {name: value for name, value in (("engine", engine), ("workers", workers)) if value is not None}
+    if chosen:
+        wanted = wanted.model_copy(update={"data": wanted.data.model_copy(update=chosen)})
     with counting() as progress:
         manifest = curate(layout, wanted, progress=progress)
-    _print_manifest(manifest)
+    print_manifest(manifest)
 
 
 @app.command()
 def show(
     count: Annotated[int, typer.Argument(metavar="N", min=1, help="How many, spread evenly over the split.")] = 1,
+    *,
     split: Side = "train",
     identity: Annotated[str | None, typer.Option("--id", help="One example by its id, from either split.")] = None,
+    task: Annotated[str | None, typer.Option("--task", help="Examples of one task alone: `fill`, say.")] = None,
+    mask: Annotated[bool, typer.Option("--mask", help="As the base model reads them, what is learnt marked.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="With brackets and not with colours.")] = False,
 ) -> None:
-    """Print examples: the prompt, the completion that is trained on, the tests, and where they come from.
+    """Print examples: what is given, what is trained on, the tests, and where they come from.
 
-    Example: hone data show 3 --split heldout
+    Example: hone data show 3 --task fill --mask
     """
     from rich.console import Console
 
-    from hone.errors import DataError
-    from hone.records import read_examples
+    from hone.cli.data_show import drawn, show_masks
 
     layout = find_layout()
-    if identity is None:
-        found = read_examples(layout.data / f"{split}.jsonl")
-        chosen = [found[number * len(found) // min(count, len(found))] for number in range(min(count, len(found)))]
-    else:
-        both = [one for name in ("train", "heldout") for one in read_examples(layout.data / f"{name}.jsonl")]
-        chosen = [example for example in both if example.id == identity]
-        if not chosen:
-            raise DataError(f"no example has the id `{identity}`; `hone data show 20` lists some")
+    found = _examples(layout, split, identity, task)
+    chosen = [found[number * len(found) // min(count, len(found))] for number in range(min(count, len(found)))]
     console = Console(soft_wrap=True, highlight=False)
+    if mask:
+        show_masks(layout, chosen, found, console, plain=plain or not console.is_terminal)
+        return
     for example in chosen:
-        console.print(_drawn(example))
+        console.print(drawn(example))
 
 
 @app.command()
@@ -76,70 +88,54 @@ def stats(as_json: Annotated[bool, typer.Option("--json", help="The manifest its
 
     Example: hone data stats --json
     """
+    from hone.cli.data_tables import print_manifest
     from hone.records import Manifest, read_record, to_json
 
     manifest = read_record(find_layout().data / "manifest.json", Manifest)
     if as_json:
         print(to_json(manifest).decode(), end="")
     else:
-        _print_manifest(manifest)
+        print_manifest(manifest)
 
 
-def _drawn(example: "Example") -> "Text":
-    """One example as text: names and places dim, the prompt plain, the completion highlighted with a bar before it."""
-    from rich.syntax import Syntax
-    from rich.text import Text
+@app.command()
+def why(
+    identity: Annotated[str, typer.Argument(metavar="EXAMPLE", help="An example's id, or SOURCE/PATH of a file.")],
+    recipe: Recipe = None,
+) -> None:
+    """Say where an example comes from: repository, commit, licence and lines, and what was decided on its file.
 
-    python = Syntax("", "python", theme="ansi_dark")  # the terminal's own colours
-    origin = example.origin
-    place = f"{origin.path}:{origin.first_line}-{origin.last_line}" if origin.path else "made by data/generated.py"
-    facts = [example.id, f"{origin.source} {origin.commit}".strip(), place, origin.licence or "licence unknown"]
-    drawn = Text.assemble((" · ".join(facts), "bold"), "\n")
-    drawn.append_text(_barred(Text(_printable(example.prompt)), "  "))
-    drawn.append_text(_barred(python.highlight(_printable(example.completion)), "│ "))
-    for test in example.tests:
-        arguments = ", ".join(repr(argument) for argument in test.arguments)
-        drawn.append(f"  {example.entry_point}({arguments}) == {test.expected!r}\n", style="dim")
-    return drawn
-
-
-def _barred(code: "Text", bar: str) -> "Text":
-    """The lines of a text, each behind a bar."""
-    from rich.text import Text
-
-    lines = code.split("\n")
-    return Text("").join(Text.assemble((bar, "green"), line, "\n") for line in lines)
-
-
-def _printable(code: str) -> str:
-    """Somebody's source may hold escape codes; a terminal must not obey them."""
-    shown = "".join(sign if sign.isprintable() or sign in "\n\t" else "�" for sign in code.rstrip("\n"))
-    return shown.expandtabs(4)
-
-
-def _print_manifest(manifest: "Manifest") -> None:
+    Example: hone data why mlflow/mlflow/utils/uri.py:42
+    """
     from rich.console import Console
-    from rich.table import Table
 
-    console = Console(highlight=False)
-    sources = Table("source", "kind", "version", "licence", box=None, header_style="bold", pad_edge=False)
-    for heading in ("files", "examples", "duplicates"):
-        sources.add_column(heading, justify="right")
-    for use in manifest.sources:
-        numbers = (str(number) for number in (use.files, use.examples, use.duplicates))
-        sources.add_row(use.name, use.kind, use.commit[:12], use.licence or "unknown", *numbers)
-    splits = Table("split", box=None, header_style="bold", pad_edge=False)
-    for heading in ("examples", "bytes"):
-        splits.add_column(heading, justify="right")
-    splits.add_column("digest")
-    for split in manifest.splits:
-        splits.add_row(split.name, f"{split.examples:,}", f"{split.bytes:,}", split.digest[:19])
-    console.print(sources, "", splits, "", f"dataset {manifest.digest}", sep="\n")
-    for use in manifest.sources:
-        _print_left_out(use)
+    from data.tracing import trace
+    from hone.cli.data_why import lines, told
+    from hone.config import load_config
+    from pipelines.recipe import Recipe as RecipeFile
+    from pipelines.recipe import load_recipe
+
+    layout = find_layout()
+    found = trace(layout.data, identity)
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(told(found))
+    if found.file:
+        wanted = load_config(recipe, RecipeFile) if recipe else load_recipe(layout)
+        console.print(lines(found, wanted.data, layout))
 
 
-def _print_left_out(use: "SourceUse") -> None:
-    for reason, count in use.skipped.items():
-        kind, _, why = reason.partition(": ")
-        print(f"left out of {use.name}: {count:,} {kind}: {why}")
+def _examples(layout: "Layout", split: str, identity: str | None, task: str | None) -> "list[Example]":
+    """The examples that are meant, at least one. Raises `DataError` where there is none."""
+    from hone.errors import DataError
+    from hone.records import read_examples
+
+    if identity is not None:
+        both = [one for name in ("train", "heldout") for one in read_examples(layout.data / f"{name}.jsonl")]
+        if found := [example for example in both if example.id == identity]:
+            return found
+        raise DataError(f"no example has the id `{identity}`; `hone data show 20` lists some")
+    found = read_examples(layout.data / f"{split}.jsonl")
+    if task and not (of_task := [example for example in found if example.task == task]):
+        there = ", ".join(f"`{name}`" for name in sorted({example.task for example in found}))
+        raise DataError(f"no example of the split `{split}` is of the task `{task}`; there are: {there or 'none'}")
+    return of_task if task else found

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from hone.cli import eval_reports, eval_repository, eval_sandbox
-from hone.cli.eval_findings import TrainingData, show_evidence
+from hone.cli.eval_findings import TrainingData, show_evidence, show_losses
 from hone.cli.eval_suite import ks_of, run_as_json, show_run
 from hone.cli.show import counting, say
 from hone.errors import ConfigError
 from hone.layout import find_layout
 
 if TYPE_CHECKING:
+    from hone.layout import Layout
     from hone.records import Evidence
     from pipelines.suite import SuiteRequest
 
@@ -134,7 +135,7 @@ def _run_stage(*, as_json: bool) -> None:
     if as_json:
         print(to_json(evidence).decode(), end="")
     else:
-        _show(evidence)
+        _show(evidence, layout)
 
 
 def _run_suite(asked: "SuiteRequest", ks: tuple[int, ...], *, as_json: bool) -> None:
@@ -160,14 +161,15 @@ def show(as_json: AsJson = False) -> None:
     """
     from hone.records import Evidence, read_record, to_json
 
-    evidence = read_record(find_layout().evaluation / "evidence.json", Evidence)
+    layout = find_layout()
+    evidence = read_record(layout.evaluation / "evidence.json", Evidence)
     if as_json:
         print(to_json(evidence).decode(), end="")
     else:
-        _show(evidence)
+        _show(evidence, layout)
 
 
-def _show(evidence: "Evidence") -> None:
+def _show(evidence: "Evidence", layout: "Layout") -> None:
     for name, score in (("base ", evidence.base), ("tuned", evidence.tuned)):
         if score:
             say(f"{name} pass@1 {score.rate:.3f} [{score.low:.3f}, {score.high:.3f}]  {score.passed} of {score.tasks}")
@@ -179,4 +181,5 @@ def _show(evidence: "Evidence") -> None:
         interval = f"{loss.difference:+.4f} [{loss.low:+.4f}, {loss.high:+.4f}]"
         say(f"held-out loss {loss.base:.4f} → {loss.tuned:.4f} nats per token, {interval}")
         say(f"{loss.tokens:,} tokens in {loss.files} files")
+        show_losses(layout)
     show_evidence(evidence)

@@ -33,8 +33,8 @@ def details_as_json(run: "SuiteRun") -> "dict[str, Json]":
 def _filled_as_json(run: "SuiteRun") -> "dict[str, Json]":
     from msgspec import to_builtins
 
-    from evaluation.suites.fill_formats import asked_by
     from evaluation.suites.fill_in_the_middle import summarise
+    from hone.fill_formats import asked_by
 
     return {**to_builtins(summarise(run.scores)), "asked_by": asked_by(run.template_digest)}
 
@@ -57,8 +57,8 @@ def show_details(run: "SuiteRun") -> None:
 
 
 def _show_filled(run: "SuiteRun") -> None:
-    from evaluation.suites.fill_formats import asked_by
     from evaluation.suites.fill_in_the_middle import summarise
+    from hone.fill_formats import asked_by
 
     found = summarise(run.scores)
     say(f"  {'exact match':<20} {_rate(found.exact_match)}")

@@ -10,6 +10,7 @@ from hone.cli.show import say
 if TYPE_CHECKING:
     from evaluation.findings import CheckerReport, CodeChecks, Contamination, Leaks, Share
     from evaluation.suites.records import SuiteRun
+    from hone.layout import Layout
     from hone.records import Evidence
 
 TrainingData = Annotated[
@@ -51,6 +52,21 @@ def show_findings(run: "SuiteRun", *, proof: bool) -> None:
         )
     if checks := run.checks:
         show_checks(checks)
+
+
+def show_losses(layout: "Layout") -> None:
+    """The loss of each task, where several were measured by it, and how much was not."""
+    from evaluation.results import StageFindings
+    from evaluation.stored import FINDINGS_FILE
+    from hone.records import read_record
+
+    file = layout.evaluation / FINDINGS_FILE
+    found = read_record(file, StageFindings) if file.is_file() else StageFindings()
+    for loss in found.losses if len(found.losses) > 1 else ():
+        base, tuned = loss.base_loss / loss.tokens, loss.tuned_loss / loss.tokens
+        say(f"  {loss.task}: {base:.4f} → {tuned:.4f}, {loss.tokens:,} tokens")
+    if found.left_out:
+        say(f"{len(found.left_out)} held-out examples are too long to be measured, the first is `{found.left_out[0]}`")
 
 
 def show_evidence(evidence: "Evidence") -> None:

@@ -4,6 +4,9 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from data.files import CodeFile
+from hone.files import sha256_bytes
+
 Files = Mapping[str, str | bytes]
 
 MIT_TEXT = """Permission is hereby granted, free of charge, to any person obtaining a copy of this software.
@@ -35,3 +38,8 @@ def commit(folder: Path) -> str:
     git(folder, "add", "-A")
     git(folder, "commit", "-q", "--allow-empty", "-m", "Change")
     return git(folder, "rev-parse", "HEAD")
+
+
+def code_file(text: str, path: str = "pkg/a.py", language: str = "python") -> CodeFile:
+    """A file of the source `shop`."""
+    return CodeFile("shop", "shop", "c0ffee", path, language, "MIT", sha256_bytes(text.encode()), text)

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from data.dataset import DataConfig, build_dataset
+from data.config import DataConfig
+from data.dataset import build_dataset
 from hone.records import Example, Origin, write_examples
 from tests.data.making import write
 

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from data.corpus import Corpus, CorpusConfig, build_corpus
+from data.decontamination import Sieve
 from data.library import library_documents
+from data.suites import Suite, SuiteTask
 from hone.config import load_config
 from hone.errors import ConfigError
 from tests.data.making import write
@@ -57,3 +59,15 @@ def test_an_empty_corpus_is_refused(tmp_path: Path) -> None:
     write(tmp_path, {"corpus.yaml": "{library: false, generated_share: 0}"})
     with pytest.raises(ConfigError, match="leaves nothing to train on"):
         load_config(tmp_path / "corpus.yaml", CorpusConfig)
+
+
+def test_a_suite_that_stands_in_the_standard_library_is_kept_out() -> None:
+    suite = Suite("textbook", (SuiteTask("add", "", "def f(a, b):\n    return a + b\n"),))
+    config = CorpusConfig(generated_share=0.0)
+    before, after = build_corpus(config, 0), build_corpus(config, 0, Sieve([suite]))
+    assert [(one.task, one.text) for one in after.overlaps] == [("add", "add")]  # of `operator`, by itself
+    assert len(after.documents) == len(before.documents)
+    (operator,) = [one for one in before.documents if "def add(a, b):" in one and '"Same as a + b."' in one]
+    (cut,) = set(after.documents) - set(before.documents)
+    assert cut.count("\n") == operator.count("\n")
+    assert '"Same as a + b."' not in cut

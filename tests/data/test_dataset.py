@@ -6,8 +6,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from data.dataset import DataConfig, build_dataset, duplicate_key
-from data.repository import is_heldout
+from data.config import DataConfig
+from data.dataset import build_dataset
+from data.split import is_heldout
+from data.statistics import Statistics
+from data.work import example_key
 from hone.config import load_config
 from hone.errors import Busy, ConfigError, DataError
 from hone.files import locked, sha256_file
@@ -22,7 +25,8 @@ HELD, TRAINED = (
 
 
 def config(*sources: object, **settings: object) -> DataConfig:
-    return DataConfig.model_validate({"sources": sources, **settings})
+    lenient = {"filters": {"characters_per_token": None}, "licences": {"unknown": True}}
+    return DataConfig.model_validate({"sources": sources, "workers": 0, **lenient, **settings})
 
 
 def build(wanted: DataConfig, out: Path) -> Manifest:
@@ -37,10 +41,26 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_a_dataset_is_four_files_that_agree_with_the_manifest(tmp_path: Path) -> None:
+def folders(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name != "cache")
+
+
+def test_a_dataset_is_a_folder_of_files_that_agree_with_the_manifest(tmp_path: Path) -> None:
     out = tmp_path / "artifacts" / "data"
     manifest = build(config(GENERATED, corpus={"max_bytes": 100_000}), out)
-    assert sorted(contents(out)) == ["corpus.jsonl", "heldout.jsonl", "manifest.json", "train.jsonl"]
+    names = [
+        "card.html",
+        "corpus.jsonl",
+        "files.parquet",
+        "heldout.jsonl",
+        "lengths.csv",
+        "manifest.json",
+        "rejected.csv",
+        "rejected.jsonl",
+        "statistics.json",
+        "train.jsonl",
+    ]
+    assert sorted(contents(out)) == names
     assert read_record(out / "manifest.json", Manifest) == manifest
     assert [split.name for split in manifest.splits] == ["train", "heldout", "corpus"]
     for split in manifest.splits:
@@ -68,15 +88,15 @@ def test_each_source_stands_in_the_manifest_with_what_it_gave(
 ) -> None:
     top = make_checkout({HELD[0]: documented("f"), TRAINED[0]: documented("g"), TRAINED[1]: "def f(:"})
     package = make_package({"shop/a.py": documented("h")})
-    sources = ({"kind": "repository", "path": str(top)}, {"kind": "repository", "package": package}, GENERATED)
+    sources = ({"kind": "repository", "path": str(top)}, {"kind": "package", "package": package}, GENERATED)
     uses = build(config(*sources), tmp_path / "data").sources
     assert [(use.name, use.kind, use.licence) for use in uses] == [
         ("shop", "repository", ""),
-        ("shop-kit", "repository", "MIT"),
+        ("shop-kit", "package", "MIT"),
         ("generated", "generated", "CC0-1.0"),
     ]
     assert [(use.files, use.examples) for use in uses] == [(2, 2), (1, 1), (0, 25)]
-    assert uses[0].skipped == {"files: syntax error": 1}
+    assert uses[0].skipped == {"files: syntax": 1}
 
 
 def test_a_held_out_example_that_also_stands_in_train_is_taken_from_train(
@@ -95,7 +115,7 @@ def test_a_held_out_example_of_one_source_is_taken_from_the_training_of_another(
 ) -> None:
     package = make_package({TRAINED[0]: documented("pay") + documented("own")})
     top = make_checkout({HELD[0]: documented("pay"), TRAINED[1]: documented("other")})
-    sources = ({"kind": "repository", "package": package}, {"kind": "repository", "path": str(top)})
+    sources = ({"kind": "package", "package": package}, {"kind": "repository", "path": str(top)})
     manifest = build(config(*sources), tmp_path / "data")
     assert [one.id for one in read_examples(tmp_path / "data" / "heldout.jsonl")] == [f"shop/{HELD[0]}:1"]
     assert [(use.name, use.duplicates) for use in manifest.sources] == [("shop-kit", 1), ("shop", 0)]
@@ -105,8 +125,8 @@ def test_white_space_and_context_make_no_difference_between_duplicates() -> None
     one = example("import os\n\n\ndef f(a):\n    'Doc.'\n", "    return a+1\n")
     same = example("class A:\n\tdef f(a):\n\t\t'Doc.'\n", "\t\treturn a + 1\n", "A.f")
     other = example("def f(a):\n    'Doc.'\n", "    return a + 2\n")
-    assert duplicate_key(one) == duplicate_key(same)
-    assert duplicate_key(one) != duplicate_key(other)
+    assert example_key(one) == example_key(same)
+    assert example_key(one) != example_key(other)
 
 
 def test_an_earlier_dataset_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -116,7 +136,7 @@ def test_an_earlier_dataset_is_replaced_as_a_whole(tmp_path: Path) -> None:
     build(config({**GENERATED, "train": 3}), out)
     assert len(read_examples(out / "train.jsonl")) == 3
     assert not (out / "stray.txt").exists()
-    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["data"]
+    assert folders(tmp_path) == ["data"]
 
 
 def test_a_failure_leaves_the_earlier_dataset_as_it_was(tmp_path: Path) -> None:
@@ -133,7 +153,7 @@ def test_what_a_killed_build_left_behind_is_not_read_and_goes(tmp_path: Path) ->
     build(config(GENERATED), tmp_path / "data")
     assert len(read_examples(tmp_path / "data" / "train.jsonl")) == 20
     assert not (tmp_path / "data" / "stray.jsonl").exists()
-    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["data"]
+    assert folders(tmp_path) == ["data"]
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
@@ -197,13 +217,19 @@ def test_progress_tells_each_source_to_its_end(make_checkout: MakeCheckout, tmp_
     build_dataset(
         wanted, tmp_path / "data", progress=lambda what, done, total: heard.update({what: (done, total)}), root=Path()
     )
-    assert heard == {"generating tasks": (1, 1), f"reading {top}": (2, 2), "reading the corpus": (1, 1)}
+    assert heard == {
+        "generating tasks": (1, 1),
+        "curating shop": (2, 2),
+        "looking for near-duplicates": (42, 42),
+        "writing examples": (1, 1),
+        "reading the corpus": (1, 1),
+    }
 
 
 @pytest.mark.parametrize(
     ("yaml", "problem"),
     [
-        ("sources: []", "`sources`"),
+        ("sources: []", "`sources` needs one at least"),
         ("sources:\n  - kind: repositry\n    path: x\n", r":2: .*repositry.* is not allowed"),
         ("sources:\n  - kind: generated\n    train: 5\n    heldout: 5\n    paht: x\n", r":5: .*unknown key"),
         (
@@ -216,3 +242,28 @@ def test_a_wrong_configuration_names_the_line(tmp_path: Path, yaml: str, problem
     write(tmp_path, {"data.yaml": yaml})
     with pytest.raises(ConfigError, match=problem):
         load_config(tmp_path / "data.yaml", DataConfig)
+
+
+def test_a_generated_example_that_stands_in_a_suite_is_left_out_and_counted(tmp_path: Path) -> None:
+    build(config(GENERATED), tmp_path / "before")
+    task = read_examples(tmp_path / "before" / "train.jsonl")[3]
+    row = {"id": "task", "question": "", "solution": task.prompt + task.completion}
+    (tmp_path / "suite.jsonl").write_bytes(msgspec.json.encode(row) + b"\n")
+    suites = [{"format": "jsonl", "path": str(tmp_path / "suite.jsonl")}]
+    manifest = build(config(GENERATED, decontaminate=suites), tmp_path / "after")
+    assert task.id not in {one.id for one in read_examples(tmp_path / "after" / "train.jsonl")}
+    assert manifest.sources[0].skipped["examples: contaminated"] >= 1
+    told = read_record(tmp_path / "after" / "statistics.json", Statistics)
+    assert [(one.suite, one.overlapping) for one in told.overlaps] == [("suite", ("task",))]
+
+
+def test_a_held_out_function_is_not_trained_on_under_other_names(make_checkout: MakeCheckout, tmp_path: Path) -> None:
+    lines = "    total = 0\n    for {x} in {xs}:\n        total += {x} * 3 + 1\n    return total - {n}\n"
+    code = 'def {name}({xs}, {n}):\n    """{says}."""\n' + lines
+    held = code.format(name="weigh", xs="items", x="item", n="tare", says="Weigh the items on the scale")
+    renamed = code.format(name="score", xs="answers", x="answer", n="penalty", says="Score all of the answers given")
+    other = renamed.replace("* 3", "* 4").replace("score", "grade")
+    top = make_checkout({HELD[0]: held, TRAINED[0]: renamed, TRAINED[1]: other})
+    build(config({"kind": "repository", "path": str(top)}), tmp_path / "data")
+    examples = read_examples(tmp_path / "data" / "train.jsonl")
+    assert [one.entry_point for one in examples] == ["grade"]

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -20,67 +19,27 @@ import pytest
 from evaluation.sandbox import Candidate, Check, Limits, Outcome, Sandbox, open_sandbox
 from evaluation.sandbox.cgroups import left_groups
 from evaluation.sandbox.cluster import CHUNK, Work, agreed, open_cluster, words
-from evaluation.sandbox.connection import ENVIRONMENT
 from evaluation.sandbox.namespaces import PREFIX
 from hone.errors import EvaluationError, IsolationUnavailable
 from hone.records import Json, TestCase
 from tests.evaluation.conftest import SANDBOX_LIMITS
+from tests.ray_cluster import Ray, started_cluster, with_two_nodes
 
 ROOT = Path(__file__).parents[2]
-STORE_BYTES = 100 << 20  # of objects, for each node
 SLOTS = 2  # of each node
-START_S = 120  # that a node may take on a busy machine
-RAYS = {  # what these tests do without, and time to start
-    "RAY_AUTH_MODE": "disabled",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_enable_worker_prestart": "0",
-    "RAY_prestart_worker_first_driver": "0",
-    "RAY_gcs_server_port_wait_time_s": str(START_S),
-    "RAY_raylet_start_wait_time_s": str(START_S),
-}
-
-Ray = Any  # a cluster of Ray's own testing tools
 
 
 @pytest.fixture(scope="module")
 def started(best_sandbox: Sandbox) -> Iterator[Ray]:
-    """A head without CPUs. Everything of it ends with this process."""
-    folder = tempfile.mkdtemp(prefix="ray-")  # short: sockets lie in it, and their paths are bounded
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("RAY_ADDRESS", raising=False)
-        for name, value in {**ENVIRONMENT, **RAYS, "RAY_TMPDIR": folder}.items():
-            patch.setenv(name, value)
-        from ray.cluster_utils import Cluster
-
-        head = {**node_of(0), "include_log_monitor": False, "no_monitor": True}
-        ray = Cluster(initialize_head=True, head_node_args=head)
-        ray.wait_for_nodes(timeout=START_S)
+    """A head without CPUs."""
+    with started_cluster() as ray:
         yield ray
-        ray.shutdown()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
 def cluster(started: Ray) -> Ray:
     """The same with two nodes, whatever the test before has done to them."""
-    return with_two_nodes(started)
-
-
-def with_two_nodes(ray: Ray) -> Ray:
-    while len(ray.worker_nodes) < 2:
-        ray.add_node(**node_of(SLOTS))
-    ray.wait_for_nodes(timeout=START_S)
-    return ray
-
-
-def node_of(cpus: int) -> dict[str, Any]:
-    return {
-        "wait": False,  # for half a minute at most
-        "num_cpus": cpus,
-        "node_ip_address": "127.0.0.1",
-        "include_dashboard": False,
-        "object_store_memory": STORE_BYTES,
-    }
+    return with_two_nodes(started, SLOTS)
 
 
 def actors(cluster: Ray) -> list[psutil.Process]:
@@ -149,7 +108,7 @@ class Whole:
 
 @pytest.fixture(scope="module")
 def whole(started: Ray, mixed: list[Candidate]) -> Whole:
-    cluster = with_two_nodes(started)
+    cluster = with_two_nodes(started, SLOTS)
     announced: list[str] = []
     with closing(open_cluster(SANDBOX_LIMITS, cluster.address)) as sandbox:
         outcomes = sandbox.run([*mixed, *MANY], on_done=lambda outcome: announced.append(outcome.id))

@@ -4,8 +4,9 @@ import textwrap
 
 import pytest
 
-from evaluation.contamination import TaskText, clean_subset, find_contamination, function_digests
-from evaluation.overlap import Document
+from analysis.likeness import function_digests
+from analysis.overlap import Document
+from evaluation.contamination import TaskText, clean_subset, find_contamination
 from evaluation.suites.records import Score
 
 TASK = TaskText(

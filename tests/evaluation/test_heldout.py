@@ -1,8 +1,8 @@
 """What is found out about the stage's tasks and completions, and found again where it was written."""
 
+from analysis.overlap import Document
 from evaluation.findings import Contamination, Overlap
 from evaluation.heldout import check_completions, execution_overlap, find_overlap, leak_count, tuned_leaks
-from evaluation.overlap import Document
 from evaluation.results import StageFindings, TaskResult
 from evaluation.statistics import wilson
 from evaluation.stored import read_stage

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.overlap import PLACES, Document, TokenIndex
 from evaluation.leaks import VERBATIM_TOKENS, find_leaks
-from evaluation.overlap import PLACES, Document, TokenIndex
 from evaluation.suites.records import Score
 
 

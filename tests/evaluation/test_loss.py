@@ -17,7 +17,8 @@ TEXTS = [
 @pytest.fixture
 def encoded(tokenizer):
     pairs = [(tokenizer(prompt)["input_ids"], tokenizer(completion)["input_ids"]) for prompt, completion in TEXTS]
-    return [([*prompt, *completion, tokenizer.eos_token_id], len(prompt)) for prompt, completion in pairs]
+    wholes = [([*prompt, *completion, tokenizer.eos_token_id], len(prompt)) for prompt, completion in pairs]
+    return [(ids, ((start, len(ids)),)) for ids, start in wholes]
 
 
 def measure(model, encoded, batch_size):
@@ -26,7 +27,7 @@ def measure(model, encoded, batch_size):
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5])
 def test_each_loss_is_the_sum_over_its_completion_tokens_alone(llama, encoded, batch_size):
-    for (loss, tokens), (ids, prompt_tokens) in zip(measure(llama, encoded, batch_size), encoded, strict=True):
+    for (loss, tokens), (ids, ((prompt_tokens, _),)) in zip(measure(llama, encoded, batch_size), encoded, strict=True):
         labels = torch.tensor([ids])
         labels[:, :prompt_tokens] = -100
         with torch.no_grad():
@@ -41,3 +42,16 @@ def test_progress_ends_at_all_of_them(llama, encoded):
         llama, encoded, batch_size=2, precision="fp32", progress=lambda done, total: seen.append((done, total))
     )
     assert seen == [(2, 5), (4, 5), (5, 5)]
+
+
+def test_what_stands_between_two_answers_is_not_counted(llama, encoded):
+    ids = encoded[3][0]
+    spans = ((2, 4), (7, len(ids)))
+    labels = torch.full((1, len(ids)), -100)
+    for start, end in spans:
+        labels[0, start:end] = torch.tensor(ids[start:end])
+    with torch.no_grad():
+        mean = llama(input_ids=torch.tensor([ids]), labels=labels).loss.item()
+    ((loss, tokens), _) = measure(llama, [(ids, spans), encoded[0]], 2)
+    assert tokens == len(ids) - 5
+    assert loss == pytest.approx(mean * tokens, rel=1e-4)

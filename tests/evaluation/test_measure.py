@@ -8,6 +8,7 @@ from evaluation.findings import Contamination, Overlap
 from evaluation.measure import (
     Digests,
     FileResult,
+    LossExample,
     by_file,
     evenly_spaced,
     execute,
@@ -88,13 +89,17 @@ def test_examples_without_tests_cannot_be_executed(pair, best_sandbox):
 @pytest.fixture
 def encoded(tokenizer, task):
     prompt, completion = tokenizer(task.prompt)["input_ids"], tokenizer(task.completion)["input_ids"]
-    return [([*prompt, *completion, tokenizer.eos_token_id], len(prompt))] * 3
+    ids = [*prompt, *completion, tokenizer.eos_token_id]
+    rows = [("b.py", "one", "body"), ("a.py", "two", "fill"), ("b.py", "three", "fill")]
+    return [LossExample((ids, ((len(prompt), len(ids)),)), *row) for row in rows]
 
 
 def test_an_adapter_that_learned_a_text_has_less_loss_on_it(pair, encoded):
-    evidence, results = measure_loss(
-        pair, encoded, ["b.py", "a.py", "b.py"], CONFIG, DIGESTS, max_tokens=64, clock=lambda: 0.0, progress=ignore
+    evidence, results, losses = measure_loss(
+        pair, encoded, CONFIG, DIGESTS, max_tokens=64, clock=lambda: 0.0, progress=ignore
     )
+    assert [(loss.task, loss.tokens) for loss in losses] == [("body", 14), ("fill", 28)]
+    assert sum(loss.tuned_loss for loss in losses) == pytest.approx(42 * evidence.loss.tuned)
     assert [(result.path, result.tokens) for result in results] == [("a.py", 14), ("b.py", 28)]
     assert evidence.loss.tuned < 0.5 < evidence.loss.base
     assert evidence.loss.high < 0
@@ -132,14 +137,12 @@ def test_where_nobody_looked_evidence_says_nothing_of_training_data(pair, task, 
 
 @pytest.mark.parametrize(("known", "files"), [(("one",), 2), (("one", "two", "three"), None)])
 def test_the_loss_on_what_stands_in_no_training_text_is_measured_beside(pair, encoded, known, files):
-    evidence, _ = measure_loss(
+    evidence, _, _ = measure_loss(
         pair,
         encoded,
-        ["b.py", "a.py", "b.py"],
         CONFIG,
         DIGESTS,
         max_tokens=64,
-        ids=["one", "two", "three"],
         contamination=contamination(*known),
         clock=lambda: 0.0,
         progress=ignore,
@@ -152,7 +155,7 @@ def test_the_loss_on_what_stands_in_no_training_text_is_measured_beside(pair, en
 
 def test_examples_longer_than_the_limit_are_left_out_and_none_left_is_an_error(pair, encoded):
     with pytest.raises(EvaluationError, match="none of the 3 held-out examples has at most `max_tokens: 20`"):
-        measure_loss(pair, encoded, ["a"] * 3, CONFIG, DIGESTS, max_tokens=20, clock=lambda: 0.0, progress=ignore)
+        measure_loss(pair, encoded, CONFIG, DIGESTS, max_tokens=20, clock=lambda: 0.0, progress=ignore)
 
 
 def test_losses_are_added_up_by_file():

@@ -11,10 +11,10 @@ from evaluation.report import render, write_report
 from evaluation.report_findings import findings_view
 from evaluation.report_page import build_page, visible
 from evaluation.stored import LossRun
-from evaluation.suites.fill_formats import FORMATS, template_of
 from evaluation.suites.records import Excluded, Percentiles, Speed
 from hone.errors import EvaluationError
 from hone.files import sha256_bytes
+from hone.fill_formats import FORMATS, template_of
 from tests.evaluation.making import run_of
 
 EVIL = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>\"'{{ page }}"

@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from evaluation.suites.endpoint import STREAMED_TRIES, TRIES, Endpoint
-from evaluation.suites.fill_formats import FORMATS
 from evaluation.suites.targets import Answer, Ask
 from hone.errors import EvaluationError
+from hone.fill_formats import FORMATS
 from tests.evaluation.model_server import Behaviour, Server, event, reply, stream, text
 
 DONE = b"data: [DONE]"

@@ -6,10 +6,10 @@ import pytest
 
 from evaluation.generation import Decoding
 from evaluation.models import load_models
-from evaluation.suites.fill_formats import FORMATS
 from evaluation.suites.local import LocalModel
 from evaluation.suites.targets import Answer, Ask
 from hone.errors import ConfigError, EvaluationError
+from hone.fill_formats import FORMATS
 from tests.serving.tiny import save_pair, spaced_tokenizer, train_tokenizer
 
 

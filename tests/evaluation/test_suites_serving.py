@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from evaluation.suites.endpoint import Endpoint
-from evaluation.suites.fill_formats import FORMATS
 from evaluation.suites.samples import sample_of
 from evaluation.suites.speed import speed_of
 from evaluation.suites.targets import Answer, Ask
 from hone.errors import EvaluationError
+from hone.fill_formats import FORMATS
 from serving.convert import convert
 from tests.serving.tiny import learn_by_heart, small_llama, start_server, train_tokenizer
 

@@ -10,6 +10,7 @@ import pytest
 from evaluation.training_data import read_training_data
 from hone.errors import DataError
 from hone.files import sha256_file
+from hone.records import Example, Origin, ToolCall, Turn, write_examples
 
 
 def lines(path: Path, *rows: object) -> Path:
@@ -25,6 +26,17 @@ def test_json_lines_of_texts_and_of_examples_become_documents(tmp_path):
     example = {"id": "mine", "prompt": "def f():\n", "completion": "    pass\n", "origin": {"source": "x"}}
     path = lines(tmp_path / "a.jsonl", {"text": "one"}, {"content": "two"}, example)
     assert read(path) == [("a.jsonl:1", "one"), ("a.jsonl:2", "two"), ("mine", "def f():\n    pass\n")]
+
+
+def test_what_stands_behind_a_gap_and_in_a_conversation_is_read_too(tmp_path):
+    origin = Origin("x")
+    gap = Example("gap", "a = 1\n", "b = 2\n", "", origin, task="fill", suffix="c = 3\n")
+    turns = (Turn("user", "Pay 3."), Turn("assistant", "Now.", (ToolCall("pay", {"sum": 3}),)))
+    write_examples(tmp_path / "train.jsonl", [gap, Example("talk", "", "", "", origin, turns=turns)])
+    assert read(tmp_path / "train.jsonl") == [
+        ("gap", "a = 1\nb = 2\nc = 3\n"),
+        ("talk", 'Pay 3.\nNow.\n{"sum":3}'),
+    ]
 
 
 def test_parquet_gives_the_same_documents(tmp_path):

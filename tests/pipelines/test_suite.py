@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.suites.fill_formats import FORMATS, asked_by
 from evaluation.suites.records import SuiteRun
 from hone.errors import ConfigError
+from hone.fill_formats import FORMATS, asked_by
 from hone.layout import Layout
 from pipelines.facts import read_base, record_base
 from pipelines.recipe import load_recipe

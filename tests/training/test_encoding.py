@@ -9,7 +9,7 @@ import pytest
 from hone.errors import TrainingError
 from hone.records import Example, Origin
 from tests.serving.tiny import spaced_tokenizer
-from training.encoding import IGNORED, bucketed_batches, collate, encode, encode_all
+from training.encoding import IGNORED, bucketed_batches, collate, described, encode, select, shown
 from training.saving import load_tokenizer
 
 
@@ -35,16 +35,32 @@ def test_a_completion_gets_no_space_from_a_tokenizer_that_begins_every_text_with
     assert tokenizer.decode(encoded.ids[:-1], skip_special_tokens=True) == "def f():\n    return 1\n"
 
 
-def test_examples_that_are_too_long_are_left_out_and_counted(base: Path, examples: list[Example]) -> None:
-    long = msgspec.structs.replace(examples[0], completion=examples[0].completion * 50)
-    kept, left_out = encode_all(load_tokenizer(str(base)), [*examples[:3], long], 256)
-    assert (len(kept), left_out) == (3, 1)
+def test_what_is_left_out_is_told_with_its_reason(base: Path, examples: list[Example]) -> None:
+    long = msgspec.structs.replace(examples[0], id="long", completion=examples[0].completion * 50)
+    blank = msgspec.structs.replace(examples[0], id="blank", completion=" \n")
+    selection = select(load_tokenizer(str(base)), [*examples[:3], long, blank], 256)
+    assert [(one.id, one.reason) for one in selection.left_out] == [
+        ("long", "longer than `max_tokens`"),
+        ("blank", "nothing to train on"),
+    ]
+    assert (
+        described(selection.left_out)
+        == "1 longer than `max_tokens` (first: `long`); 1 nothing to train on (first: `blank`)"
+    )
+    assert list(selection.measures.values()) == [3, 1, 1]
 
 
 def test_a_dataset_with_nothing_to_train_on_is_refused(base: Path, examples: list[Example]) -> None:
     empty = [msgspec.structs.replace(example, completion="") for example in examples]
     with pytest.raises(TrainingError, match="none of the 48 training examples has a label to train on"):
-        encode_all(load_tokenizer(str(base)), empty, 128)
+        select(load_tokenizer(str(base)), empty, 128)
+
+
+def test_what_is_shown_is_the_whole_text_with_what_is_trained_on(base: Path, examples: list[Example]) -> None:
+    tokenizer = load_tokenizer(str(base))
+    prompt, completion = examples[0].prompt, examples[0].completion
+    pieces = shown(tokenizer, encode(tokenizer, examples[0]))
+    assert pieces == [(prompt, False), (completion + tokenizer.eos_token, True)]
 
 
 @pytest.mark.parametrize(("groups", "padding"), [(1, 1.05), (2, 1.3), (4, 1.6)])

@@ -1,6 +1,7 @@
 """What cannot be trained is refused by name; what is trained is what the recipe says."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from hone.errors import TrainingError, UnsafeArtifact
-from hone.records import Example
+from hone.fill_formats import FORMATS
+from hone.records import Example, Origin
 from training.config import LoraConfig, TrainConfig
 from training.finetune import add_adapter, finetune, plan_batches
 from training.merge import merge
@@ -43,6 +45,28 @@ def test_the_adapter_is_fp32_over_a_bf16_base(base: Path) -> None:
     model = add_adapter(load_base(str(base), dtype="bfloat16"), LoraConfig(rank=2, alpha=4))
     kinds = {parameter.requires_grad: parameter.dtype for parameter in model.parameters()}
     assert kinds == {True: torch.float32, False: torch.bfloat16}
+
+
+def test_a_token_that_the_model_has_no_row_for_is_named(
+    base: Path, train_config: Callable[..., TrainConfig], tmp_path: Path
+) -> None:
+    shutil.copytree(base, tmp_path / "base")
+    tokenizer = load_tokenizer(str(base))
+    tokenizer.add_special_tokens({"additional_special_tokens": list(FORMATS["starcoder2"].sentinels)})
+    tokenizer.save_pretrained(tmp_path / "base")
+    gap = Example("gap", "x = 1\n", "y = 2\n", "", Origin("shop"), task="fill", suffix="z = 3\n")
+    with pytest.raises(TrainingError, match="the base model has no row for the token `<fim_"):
+        finetune(
+            str(tmp_path / "base"),
+            [gap],
+            train_config(),
+            base_name="base",
+            key="gap",
+            checkpoints=tmp_path / "checkpoints",
+            out=tmp_path / "adapter",
+            listeners=[],
+            said=lambda _line: None,
+        )
 
 
 def test_the_plan_has_as_many_batches_as_the_run_has_steps(train_config: Callable[..., TrainConfig]) -> None:

@@ -1,4 +1,4 @@
-"""How models are asked to fill a gap: the sentinels that each family was trained with. Pure.
+"""How models are asked to fill a gap, and trained to: the sentinels that each family knows. Pure.
 
 The prefix stands first, then the suffix, then the middle is asked for (PSM, Bavarian et al. 2022, section 3), but in
 formats that say otherwise. Each names its sources. A server that leaves special tokens out of its text hides the end
@@ -19,7 +19,8 @@ class FillFormat(Record, frozen=True):
 
     name: str
     parts: tuple[str, ...]
-    ends: tuple[str, ...]  # tokens that end a middle, beside the tokenizer's own end of text
+    ends: tuple[str, ...]  # tokens that end a middle, beside the tokenizer's own end of text; training puts the first
+    suffix_first: tuple[str, ...] = ()  # the same with the suffix before the prefix (SPM); empty: never trained so
 
     @property
     def described(self) -> str:
@@ -90,8 +91,9 @@ FORMATS = {
             "codellama",
             parts=("▁<PRE>", " {prefix}", "▁<SUF>", "{suffix}", "▁<MID>"),
             ends=("▁<EOT>",),
+            suffix_first=("▁<PRE>", "▁<SUF>", "{suffix}", "▁<MID>", " {prefix}"),
         ),
-        # The same with `suffix_first`: half of the training was so.
+        # The same with `suffix_first` of `encode_infilling`: half of the training was so.
         FillFormat(
             "codellama-suffix-first",
             parts=("▁<PRE>", "▁<SUF>", "{suffix}", "▁<MID>", " {prefix}"),
@@ -114,11 +116,14 @@ FORMATS = {
             ),
         ),
         # Lozhkov et al. 2024, section 5.1: a file's middle is followed by `<file_sep>`, the next file's sentinel. The
-        # BigCode evaluation harness asks and ends so (bigcode_eval/tasks/santacoder_fim.py, `StarCoderFIM`).
+        # BigCode evaluation harness asks and ends so (bigcode_eval/tasks/santacoder_fim.py, `StarCoderFIM`). Half of
+        # the training was suffix first, variant 2 of Bavarian et al. (megatron/data/gpt_dataset.py of its trainer). The
+        # embedded base model takes the same tokens.
         FillFormat(
             "starcoder2",
             parts=("<fim_prefix>", "{prefix}", "<fim_suffix>", "{suffix}", "<fim_middle>"),
             ends=("<|endoftext|>", "<file_sep>"),
+            suffix_first=("<fim_prefix>", "<fim_suffix>", "{suffix}", "<fim_middle>", "{prefix}"),
         ),
     )
 }  # fmt: skip

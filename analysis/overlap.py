@@ -5,6 +5,7 @@ A token is a word or a single other character; white space is none, so that refo
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +66,7 @@ class TokenIndex:
 
     def hits(self, text: str) -> Iterator[Hit]:
         """The runs of at least `window` tokens that the text shares with a document, each once."""
-        ids = np.array([self._ids.get(token, _UNKNOWN) for token in self._tokens(text)], np.uint64)
+        ids = np.array(list(map(self._ids.get, self._tokens(text), repeat(_UNKNOWN))), np.uint64)
         hashes = _hashes(ids, self._window)
         left, right = (np.searchsorted(self._sorted, hashes, side=side) for side in ("left", "right"))
         found = np.flatnonzero(left < right).tolist()
@@ -94,10 +95,11 @@ class TokenIndex:
         return _WORD if self._words else _TOKEN
 
     def _tokens(self, text: str) -> Sequence[str]:
-        found: list[str] = self._pattern.findall(text)
-        return (
-            [token.lower() for token in found] if self._words else found
-        )  # a whole text in lower case splits otherwise
+        if not self._words:
+            return self._pattern.findall(text)
+        if text.isascii():
+            return self._pattern.findall(text.lower())
+        return [token.lower() for token in self._pattern.findall(text)]  # a whole text in lower case splits otherwise
 
     def _document(self, place: int) -> str:
         return self._names[int(np.searchsorted(self._starts, place, side="right")) - 1]

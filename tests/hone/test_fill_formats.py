@@ -2,9 +2,9 @@
 
 import pytest
 
-from evaluation.suites.fill_formats import FORMATS, RECOGNISED, SUFFIX_FIELD, asked_by, recognised, template_of
 from hone.errors import ConfigError
 from hone.files import sha256_bytes
+from hone.fill_formats import FORMATS, RECOGNISED, SUFFIX_FIELD, asked_by, recognised, template_of
 
 # As their own code or model card writes them; see the sources in the module.
 WRITTEN = {

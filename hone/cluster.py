@@ -5,10 +5,10 @@ import signal
 import socket
 import threading
 
-from evaluation.sandbox.verdict import one_line
-from hone.errors import ConfigError, EvaluationError
+from hone.errors import ClusterUnavailable, ConfigError
 
 CONNECT_S = 5.0
+MESSAGE_CHARACTERS = 500  # of what Ray says
 INSTALL = "pip install -c constraints.txt -e '.[ray]'"
 ENVIRONMENT = {  # of Ray, which reads it when it is imported; what the user set wins
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # 127.0.0.1 is meant, not this machine's address in some network
@@ -20,23 +20,25 @@ def connect(address: str) -> str:
     """Joins the cluster and returns where its head is, as HOST:PORT. `ray.shutdown` leaves it.
 
     `address` is HOST:PORT, or `auto` for the cluster that this machine is a node of; by default what `RAY_ADDRESS`
-    says, or else `auto`. Raises `ConfigError` for what is no address, `EvaluationError` where no cluster is there.
+    says, or else `auto`. Raises `ConfigError` for what is no address, `ClusterUnavailable` where no cluster is there.
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
         import ray
     except ImportError as error:
-        raise EvaluationError(f"Ray is not installed here; install it with `{INSTALL}`, or run without it") from error
+        raise ClusterUnavailable(
+            f"Ray is not installed here; install it with `{INSTALL}`, or run without it"
+        ) from error
     where = find_address(address)
     if not answers(where):
-        raise EvaluationError(f"no Ray cluster answers at `{where}`; start one there with `ray start --head`")
+        raise ClusterUnavailable(f"no Ray cluster answers at `{where}`; start one there with `ray start --head`")
     before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address or "auto", log_to_driver=False, logging_level="error")
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        why = one_line(str(error.__cause__ or error))
-        raise EvaluationError(
+        why = _one_line(str(error.__cause__ or error))
+        raise ClusterUnavailable(
             f"the Ray cluster at `{where}` cannot be used from here ({why}); this machine must be a node of it, with "
             f"its token where it has one: `ray start --address={where}`"
         ) from error
@@ -54,7 +56,7 @@ def find_address(address: str) -> str:
         try:
             return str(canonicalize_bootstrap_address("auto"))
         except ConnectionError as error:
-            raise EvaluationError(
+            raise ClusterUnavailable(
                 "no Ray cluster runs on this machine; start one with `ray start --head`, join one with `ray start "
                 "--address=HOST:PORT`, or name it by `--ray-address` or `RAY_ADDRESS`"
             ) from error
@@ -74,3 +76,7 @@ def answers(where: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text[:MESSAGE_CHARACTERS].split())

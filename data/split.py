@@ -1,0 +1,16 @@
+"""Which side an example stands on: held out or trained on, by the hash of its unit's name.
+
+A unit is a repository or a file. Its hash alone puts it on its side; of a cluster of near-duplicates with members on
+both, `data.duplicates` keeps a held-out one and drops all others. So a corpus that grows never moves an example from
+test to train, nor a near-duplicate of one.
+"""
+
+import hashlib
+from typing import Literal
+
+SplitBy = Literal["repository", "file"]
+
+
+def is_heldout(unit: str, fraction: float) -> bool:
+    """Whether a unit is on the held-out side: decided by the hash of its name alone."""
+    return int.from_bytes(hashlib.sha256(unit.encode("utf-8", "surrogatepass")).digest()[:8], "big") < fraction * 2**64
