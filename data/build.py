@@ -8,7 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -62,6 +62,7 @@ def cache_folder(config: DataConfig, suites: Sequence[Suite], cache: Path) -> Pa
     return cache / sha256_bytes(msgspec.json.encode(own, order="deterministic"))[7:23]
 
 
+@cache
 def code_digest() -> str:
     """Of all code that decides what is said of a file."""
     folders = [Path(package.__path__[0]) for package in (data, analysis)]
