@@ -33,6 +33,7 @@ _LEAST_SUM = 40  # of the first three numbers: less is a version's, a section's 
 _KEY_BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _KEY_MOST = 20_000  # characters of one key
 _KEY_PART = re.compile(r"[A-Za-z0-9+/=]{16,}")
+_SURE = 40  # characters of a line; a shorter one of letters alone may be a name between the marks of a program
 SALT = b"hone"
 
 
@@ -104,4 +105,5 @@ def _keys(text: str) -> Iterator[Place]:
     for begin in _KEY_BEGIN.finditer(text) if "PRIVATE KEY" in text else ():
         end = text.find("-----END", begin.end(), begin.end() + _KEY_MOST)
         for match in _KEY_PART.finditer(text, begin.end(), end if end >= 0 else begin.end()):
-            yield Place(*match.span(), KEY)
+            if len(match[0]) >= _SURE or not match[0].isalpha():
+                yield Place(*match.span(), KEY)

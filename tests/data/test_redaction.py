@@ -148,6 +148,14 @@ def test_a_private_key_is_replaced_line_by_line_in_text_and_in_code():
     ast.parse(redact(code).text)
 
 
+def test_a_program_that_looks_for_keys_stays_as_it_is():
+    code = (
+        "BEGIN = '-----BEGIN PRIVATE"
+        + " KEY-----'\nclass CertificateException: ...\nEND = '-----END PRIVATE KEY-----'\n"
+    )
+    assert redact(code).text == code
+
+
 def test_the_same_value_has_the_same_placeholder_and_another_for_another_build():
     text = "jane@firma.de john@firma.de jane@firma.de"
     first, second, third = redact(text).text.split()
