@@ -29,7 +29,7 @@ from hone.files import sha256_bytes, sha256_tree
 
 SHARD_S = 300.0  # of CPU time; one of the largest takes some five
 FILE_S = 20.0
-MEMORY_BYTES = 1_000_000_000  # that a shard's files may take in a worker
+MEMORY_BYTES = 700_000_000  # that a shard's files may take in a worker; at half of it, another one takes its place
 STOPPED = "unprocessable"  # the filter's name for what was cut off
 CONFIGURATIONS = 4  # whose shards are kept
 _BEHIND = ("tree-sitter", "tree-sitter-language-pack", "rensa", "pyarrow", "numpy")
