@@ -8,7 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from hone.files import sha256_bytes, sha256_tree
 
 SHARD_S = 300.0  # of CPU time; one of the largest takes some five
 FILE_S = 20.0
-MEMORY_BYTES = 1_000_000_000  # that a shard's files may take in a worker
+MEMORY_BYTES = 700_000_000  # that a shard's files may take in a worker; at half of it, another one takes its place
 STOPPED = "unprocessable"  # the filter's name for what was cut off
 CONFIGURATIONS = 4  # whose shards are kept
 _BEHIND = ("tree-sitter", "tree-sitter-language-pack", "rensa", "pyarrow", "numpy")
@@ -62,6 +62,7 @@ def cache_folder(config: DataConfig, suites: Sequence[Suite], cache: Path) -> Pa
     return cache / sha256_bytes(msgspec.json.encode(own, order="deterministic"))[7:23]
 
 
+@cache
 def code_digest() -> str:
     """Of all code that decides what is said of a file."""
     folders = [Path(package.__path__[0]) for package in (data, analysis)]

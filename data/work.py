@@ -73,7 +73,7 @@ def do(work: Work, rules: Rules) -> str:
     """
     rows = known(work)
     fresh: Rows = {}
-    with _uncollected():
+    with uncollected():
         for key, file in unknown(work, rows, rules.config):
             fresh.setdefault(key, []).append(curated(key, file, work.source, rules))
     try:
@@ -190,7 +190,7 @@ def text_of(example: Example) -> str:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Without the collector of cycles: there are none in syntax trees, and to look for them takes a seventh of all."""
     was = gc.isenabled()
     gc.disable()
