@@ -3,10 +3,7 @@
 Reads the text of each task and its solution, and nothing of how it is run or scored.
 """
 
-import gzip
-import json
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +11,7 @@ from pydantic import Field
 
 from hone.config import Config
 from hone.errors import DataError
+from hone.json_lines import json_lines
 from hone.records import Json, Record
 
 _TEXTS = ("prompt", "question", "text", "instruction", "content", "test")  # of any other suite
@@ -49,7 +47,7 @@ def read_suite(file: SuiteFile, root: Path) -> Suite:
     """Reads one file. Raises `DataError` naming it, and the line that is wrong."""
     path = root / Path(file.path).expanduser()
     tasks: list[SuiteTask] = []
-    for at, row in _rows(path):
+    for at, row in json_lines(path, otherwise="see `decontaminate`"):
         try:
             tasks.append(_READERS[file.format](row, f"{path.name}:{len(tasks) + 1}"))
         except (KeyError, TypeError) as error:
@@ -94,28 +92,3 @@ def _text(row: dict[str, Json], key: str) -> str:
 
 def _why(error: Exception) -> str:
     return f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
-
-
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, Json]]]:
-    """Each line's place, as a message names it, and its object."""
-    try:
-        with path.open("rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if zipped else path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield f"suite `{path}` line {number}", _object(line, f"suite `{path}` line {number}")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"suite `{path}` is a truncated or damaged gzip file; fetch it again") from error
-    except OSError as error:
-        raise DataError(f"suite `{path}` cannot be read: {error.strerror}; see `decontaminate`") from error
-
-
-def _object(line: bytes, at: str) -> dict[str, Json]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{at} is truncated or not JSON; one JSON object a line is expected") from error
-    if not isinstance(row, dict):
-        raise DataError(f"{at} holds {type(row).__name__} and no JSON object; one a line is expected")
-    return row

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from analysis.overlap import Document
 from evaluation.findings import TrainingFile
-from evaluation.suites.lines import json_lines
 from hone.errors import DataError
 from hone.files import sha256_bytes, sha256_file
+from hone.json_lines import json_lines
 from hone.records import Example, Json, Record
 
 COLUMNS = (("text",), ("content",), ("prompt", "completion"))  # the first that a row has is taken
@@ -68,7 +68,7 @@ def _documents(path: Path) -> Iterator[Document]:
 
 
 def _lines(path: Path) -> Iterator[Document]:
-    for number, (at, row) in enumerate(json_lines(path), start=1):
+    for number, (at, row) in enumerate(json_lines(path, otherwise="name another"), start=1):
         yield Document(_name(row, f"{path.name}:{number}"), _text(row, at))
 
 

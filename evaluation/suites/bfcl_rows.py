@@ -12,11 +12,11 @@ import msgspec
 from pydantic import Field
 
 from evaluation.suites.bfcl_check import Answer, Function
-from evaluation.suites.lines import json_lines
 from evaluation.suites.records import Excluded
 from hone.config import Config
 from hone.errors import DataError
 from hone.files import sha256_bytes, sha256_file
+from hone.json_lines import json_lines
 from hone.records import Json, Record
 
 CATEGORIES = ("simple_python", "multiple", "parallel", "parallel_multiple", "irrelevance")
@@ -138,7 +138,7 @@ def _answers(at: str, line: _Accepted, offered: set[str]) -> tuple[Answer, ...]:
 def _unique(path: Path, kind: type[L]) -> Iterator[tuple[str, L]]:
     """Each line and its place; every id once."""
     seen = set()
-    for at, row in json_lines(path):
+    for at, row in json_lines(path, otherwise="give the benchmark by `--data`"):
         try:
             line = msgspec.convert(row, kind)
         except msgspec.ValidationError as error:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from evaluation.sandbox import Candidate, Check
-from evaluation.suites.lines import json_lines
 from evaluation.suites.plus import compared_with_solution, numpy_stand_in
 from hone.errors import DataError
 from hone.files import sha256_file
+from hone.json_lines import json_lines
 from hone.records import Json, Record
 
 # Where a text that goes on from a prompt has left the function that was asked for.
@@ -67,7 +67,7 @@ def read_code_suite(path: Path, wanted: str = "") -> CodeSuite:
     """
     tasks: dict[str, CodeTask] = {}
     names = set()
-    for at, row in json_lines(path):
+    for at, row in json_lines(path, otherwise="give the benchmark by `--data`"):
         name = _format_of(row, at, wanted)
         try:
             task = READERS[name](row)

@@ -18,11 +18,11 @@ from msgspec.structs import replace
 from evaluation.sandbox import Candidate, Check
 from evaluation.statistics import Interval, pass_rate
 from evaluation.suites.judging import Judge
-from evaluation.suites.lines import json_lines
 from evaluation.suites.records import Score
 from evaluation.suites.samples import Sample
 from hone.errors import DataError
 from hone.files import sha256_file
+from hone.json_lines import json_lines
 from hone.records import Record, TestCase
 
 EXACT, SIMILAR, PARSES, EXECUTED = "exact_match", "edit_similarity", "parses", "executed"  # a score's measures
@@ -87,7 +87,7 @@ class _HumanEvalInfilling(msgspec.Struct):
 def load(path: Path) -> FillSuite:
     """Reads JSON lines, gzipped or not. Raises `DataError` naming the file, and the line where one is wrong."""
     tasks: dict[str, FillTask] = {}
-    for number, (at, row) in enumerate(json_lines(path)):
+    for number, (at, row) in enumerate(json_lines(path, otherwise="give the benchmark by `--data`")):
         try:
             task = _theirs(msgspec.convert(row, _HumanEvalInfilling)) if "task_id" in row else _ours(row, number)
         except msgspec.ValidationError as error:

@@ -1,4 +1,4 @@
-"""Reads benchmark files: one JSON object a line, gzipped or not. Knows no format."""
+"""Reads files of one JSON object a line, gzipped or not, as benchmarks are published. Knows no format."""
 
 import gzip
 import json
@@ -10,10 +10,11 @@ from hone.errors import DataError
 from hone.records import Json
 
 
-def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Json]]]:
+def json_lines(path: Path, *, otherwise: str) -> Iterator[tuple[str, dict[str, Json]]]:
     """Each line's place, as a message names it, and its object; empty lines are passed over.
 
-    Raises `DataError` naming the file, and the line where one is wrong.
+    `otherwise` is the way out where the file cannot be read: "give the benchmark by `--data`". Raises `DataError` naming
+    the file, and the line where one is wrong.
     """
     number = 0
     try:
@@ -26,7 +27,7 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Json]]]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"`{path}` is a truncated or damaged gzip file after line {number}; fetch it again") from error
     except OSError as error:
-        raise DataError(f"`{path}` cannot be read: {error.strerror}; give the benchmark by `--data`") from error
+        raise DataError(f"`{path}` cannot be read: {error.strerror}; {otherwise}") from error
 
 
 def _object(line: bytes, at: str) -> dict[str, Json]:
