@@ -13,8 +13,8 @@ from hone.records import Json
 def json_lines(path: Path, *, otherwise: str) -> Iterator[tuple[str, dict[str, Json]]]:
     """Each line's place, as a message names it, and its object; empty lines are passed over.
 
-    `otherwise` is the way out where the file cannot be read: "give the benchmark by `--data`". Raises `DataError` naming
-    the file, and the line where one is wrong.
+    `otherwise` is the way out where the file cannot be read: "give the benchmark by `--data`". Raises `DataError`
+    naming the file, and the line where one is wrong.
     """
     number = 0
     try:
