@@ -125,7 +125,7 @@ class Lookup:
             return UNKNOWN
         listed, whole = self._solver.lineages.of(of)
         for ancestor, inner in listed:
-            if ancestor.name == "builtins.object" and name in ("__doc__", "__module__", "__class__", "__eq__"):
+            if ancestor.name == "builtins.object" and self._is_of_classes(name):
                 break
             member = ancestor.own(name)
             if member is not None:
@@ -139,6 +139,12 @@ class Lookup:
             return UNKNOWN
         meta = next((one.metaclass for one, _ in listed if one.metaclass is not None), None)
         return self._of_instance(meta if isinstance(meta, Instance) else Instance("builtins.type"), name)
+
+    def _is_of_classes(self, name: str) -> bool:
+        """Whether classes have an attribute of their own, whatever `object` says of that of its values."""
+        found = self._solver.world.find("builtins.type")
+        member = found.own(name) if found is not None else None
+        return name == "__doc__" or (member is not None and member.kind in ("property", "variable"))
 
     def bind(self, kind: Type, receiver: Type) -> Type:
         """A function as the method of a value: without its first parameter."""
