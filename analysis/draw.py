@@ -117,7 +117,10 @@ def _label(block: Block, module: Module, lines: list[int], *, decides: bool) -> 
 
 def said(step: Step, module: Module) -> str:
     """What a step does, on one line."""
-    return short(_WORDS.get(step.kind, "") + module.text(step.start, step.end))
+    text = module.text(step.start, step.end)
+    if step.kind == "case_pattern":  # what it binds stands apart in it
+        text = ", ".join(module.text(*span) for span in step.spans)
+    return short(_WORDS.get(step.kind, "") + text)
 
 
 def _look(edge: Edge) -> Look:

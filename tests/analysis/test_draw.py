@@ -37,7 +37,7 @@ def drawing(source: str = SOURCE, name: str | None = "f") -> str:
 def test_blocks_show_their_lines_and_what_they_do():
     dot = drawing()
     assert '"4: for job in queue\\l"' in dot
-    assert '"8: bind first, *rest\\l8: first ?\\l"' in dot
+    assert '"8: bind first, rest\\l8: first ?\\l"' in dot
     assert "(finally, on return)\\l15: log()\\l" in dot
     assert "12: as error\\l" in dot
     assert "\\l12: forget error\\l" in dot
