@@ -133,13 +133,22 @@ def read_file(path: Path) -> bytes:
     """A file's content. Raises `AnalysisError` with the reason where there is none, or too much of it."""
     try:
         if not path.is_file():  # a pipe would be waited for, a device never ends
-            raise AnalysisError("is not a regular file" if path.exists() else "does not exist")
+            linked = path.is_symlink() and not path.exists()
+            missing = "is a link that leads nowhere" if linked else "does not exist"
+            raise AnalysisError("is not a regular file" if path.exists() else missing)
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise AnalysisError(f"cannot be read: {(error.strerror or str(error)).lower()}") from error
+    return checked(content)
+
+
+def checked(content: bytes) -> bytes:
+    """The same. Raises `AnalysisError` with the reason where it is no source code."""
     if len(content) > MAX_FILE_BYTES:
         raise AnalysisError(f"is longer than {MAX_FILE_BYTES / 1e6:g} MB")
+    if b"\0" in content:
+        raise AnalysisError("holds null bytes: it is binary, or no UTF-8")
     return content
 
 

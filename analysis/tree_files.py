@@ -23,13 +23,23 @@ class Skipped(Record, frozen=True):
     reason: str
 
 
+def is_folder(path: Path) -> bool:
+    """Whether it is one, as far as it may be looked at."""
+    try:
+        return path.is_dir()
+    except OSError:  # behind a folder that may not be entered
+        return False
+
+
 def source_files(root: Path) -> tuple[list[str], list[Skipped]]:
     """The paths within a folder of files whose names say a known language, sorted, and those that cannot be read.
 
     Raises `AnalysisError` for what is no folder. No link is followed: neither a loop nor a file twice.
     """
-    if not root.is_dir():
-        raise AnalysisError(f"`{root}` is not a folder" if root.exists() else f"`{root}` does not exist")
+    if not is_folder(root):
+        raise AnalysisError(f"`{root}` is not a folder" if os.path.lexists(root) else f"`{root}` does not exist")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise AnalysisError(f"`{root}` cannot be read: permission denied")
     names = _tracked(root)
     if names is None:
         names = list(_walked(root))
@@ -38,9 +48,10 @@ def source_files(root: Path) -> tuple[list[str], list[Skipped]]:
     for name in sorted(names):
         if language_of(name.rpartition("/")[2]) is None and not name.endswith("/"):
             continue
-        reason = _reason(root / name)
+        shown = os.fsencode(name).decode(errors="replace")  # Python has surrogates for what is no UTF-8 in a name
+        reason = _reason(root / name) if shown == name else "its name is no UTF-8"
         if reason:
-            skipped.append(Skipped(name.rstrip("/"), reason))
+            skipped.append(Skipped(shown.rstrip("/"), reason))
         else:
             files.append(name)
     return files, skipped
@@ -82,7 +93,7 @@ def _reason(path: Path) -> str:
     if stat.S_ISLNK(facts.st_mode):
         return "a symbolic link"
     if stat.S_ISDIR(facts.st_mode):
-        return "a submodule: a project of its own" if (path / ".git").exists() else "a folder that cannot be read"
+        return "a submodule: a project of its own" if os.path.lexists(path / ".git") else "a folder that cannot be read"
     if not stat.S_ISREG(facts.st_mode):
         return "not a regular file"
     if facts.st_size > MAX_FILE_BYTES:

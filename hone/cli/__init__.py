@@ -3,7 +3,9 @@
 A noun's module is imported only when it is called or listed, and imports what is heavy inside its commands.
 """
 
+import errno
 import importlib
+import io
 import os
 import sys
 import warnings
@@ -64,8 +66,22 @@ def main() -> None:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     warnings.filterwarnings("ignore", category=FutureWarning)  # between libraries; nothing that a user can act on
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")  # of a terminal that does not know every sign
     try:
-        app(prog_name="hone")
+        try:
+            app(prog_name="hone")
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EPIPE) or os.environ.get("HONE_DEBUG"):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # where what is left goes at the end
+        if error.errno == errno.ENOSPC:  # else whoever read it has seen enough
+            print("hone: there is no space left on the disk", file=sys.stderr)
+        raise SystemExit(1) from None
     except HoneError as error:
         if os.environ.get("HONE_DEBUG"):
             raise

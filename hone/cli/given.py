@@ -8,6 +8,8 @@ from hone.errors import HoneError
 
 def read_given(name: str, error: type[HoneError]) -> bytes:
     """Its bytes. Raises `error` for a file that cannot be read."""
+    if name == "-" and sys.stdin is None:
+        raise error("`-` cannot be read: there is no standard input")
     try:
         return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as problem:

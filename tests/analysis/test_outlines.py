@@ -70,8 +70,8 @@ def test_a_file_that_cannot_be_read_says_why_beside_the_others(tmp_path):
     paths = [tmp_path / name for name in ("pipe.py", "folder.py", "large.py", "loop.py", "none.py", "a.unknown")]
     found = list(outlines([*paths, FILES[0]], workers=0))
     assert [file.reason for file in found] == [
-        "is not a regular file", "is not a regular file", "is longer than 10 MB", "does not exist", "does not exist",
-        "its name does not say its language", "",
+        "is not a regular file", "is not a regular file", "is longer than 10 MB", "is a link that leads nowhere",
+        "does not exist", "its name does not say its language", "",
     ]  # fmt: skip
 
 

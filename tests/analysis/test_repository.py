@@ -1,7 +1,9 @@
 """A whole repository: its files, whose imports mean each other, and the calls between them."""
 
 import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,12 +105,34 @@ def test_what_cannot_be_read_says_why_and_nothing_is_followed_in_circles(root):
     (root / "gone.py").symlink_to("nowhere.py")
     os.mkfifo(root / "pipe.py")
     (root / "large.py").write_bytes(b"#" * 10_000_001)
+    (root / "wide.py").write_bytes("pass".encode("utf-16"))
     found = project(root, workers=0)
     assert {one.path: one.reason for one in found.skipped} == {
         "link.py": "a symbolic link", "gone.py": "a symbolic link", "pipe.py": "not a regular file",
-        "large.py": "longer than 10 MB",
+        "large.py": "longer than 10 MB", "wide.py": "holds null bytes: it is binary, or no UTF-8",
     }  # fmt: skip
     assert len(found.files) == len(FILES) - 1
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="setpriv is not installed")
+def test_folders_that_may_not_be_entered_are_said(root):
+    """Also for root, who may enter all of them unless that is taken from it."""
+    (root / "locked").mkdir(mode=0)
+    script = f"""
+from pathlib import Path
+from analysis.tree_files import source_files
+print(source_files(Path({str(root)!r}))[1])
+try: source_files(Path({str(root / "locked")!r}))
+except Exception as error: print(repr(error))
+"""
+    lowered = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"] if not os.getuid() else []
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [*lowered, sys.executable, "-c", script], capture_output=True, text=True, check=False, env=environment
+    )
+    (root / "locked").chmod(0o700)
+    assert "Skipped(path='locked', reason='a folder that cannot be read')" in done.stdout, done.stderr
+    assert "cannot be read: permission denied" in done.stdout
 
 
 def test_a_submodule_is_named_and_not_entered(root, tmp_path):
