@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from hone.cli import code_calls, code_flow, code_names
-from hone.cli.code_given import JsonOption, LanguageOption, PathArgument, counted, print_json, read_module
+from hone.cli.code_given import JsonOption, LanguageOption, PathArgument, counted, folder_given, print_json, read_module
 from hone.errors import AnalysisError, ConfigError
 from hone.layout import find_layout
 
@@ -36,10 +36,10 @@ def outline(path: PathArgument, language: LanguageOption = "", as_json: JsonOpti
 
     Example: hone code outline analysis/module.py
     """
-    if path != "-" and Path(path).is_dir():
+    if folder_given(path):
         _outline_folder(Path(path), language, as_json=as_json)
         return
-    module = read_module(path, language)
+    module = read_module(path, language, tell_faults=False)
     if as_json:
         print_json(_as_json(module.language, module.syntax, module.errors))
         return
@@ -88,7 +88,7 @@ def _outline_folder(root: Path, language: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"files": told, "skipped": list(skipped)})
         return
-    for one in skipped:
+    for one in sorted(skipped, key=lambda one: one.path):
         print(f"skipped {one.path}: {one.reason}")
     functions = sum(len(one.syntax.functions) for one in outlined)
     classes = sum(len(one.syntax.classes) for one in outlined)

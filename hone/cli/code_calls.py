@@ -20,6 +20,7 @@ from hone.cli.code_given import (
     counted,
     draw,
     find_function,
+    folder_given,
     print_json,
     read_module,
     wants_picture,
@@ -54,8 +55,8 @@ def calls(
 
     Example: hone code calls analysis --function parse
     """
-    picture = wants_picture(dot=dot, svg=svg, output=output)
-    if path != "-" and Path(path).is_dir():
+    picture = wants_picture(dot=dot, svg=svg, output=output, as_json=as_json)
+    if folder_given(path):
         if language:
             raise AnalysisError("--language is for one file; in a folder the names of the files say theirs")
         _of_folder(Path(path), function, picture=picture, svg=svg, output=output, as_json=as_json)

@@ -23,7 +23,7 @@ from hone.cli.code_given import (
 
 if TYPE_CHECKING:
     from analysis import Module
-    from analysis.flow import Graph
+    from analysis.flow import Edge, Graph
     from analysis.scopes import Occurrence
 
 app = typer.Typer()
@@ -46,7 +46,7 @@ def cfg(
     """
     from analysis.draw import dot_of
 
-    picture = wants_picture(dot=dot, svg=svg, output=output)
+    picture = wants_picture(dot=dot, svg=svg, output=output, as_json=as_json)
     module = read_module(file, language)
     graph = module.cfg(find_function(module, function))
     lines = Lines(module.source)
@@ -88,7 +88,7 @@ def dataflow(
         return
     print(f"{flow.graph.name or 'module'}: {counted(len(definitions), 'definition', 'definitions')}")
     for one in definitions:
-        used = " ".join(str(line) for line in dict.fromkeys(lines.of(use.start) for use in flow.uses_of(one)))
+        used = " ".join(str(line) for line in sorted({lines.of(use.start) for use in flow.uses_of(one)}))
         print(f"{lines.of(one.start):>6}  {one.name}" + (f" → {used}" if used else ""))
     for one in flow.unused:
         print(f"line {lines.of(one.start)}: the value of `{one.name}` is never used")
@@ -103,6 +103,9 @@ def _tell(graph: "Graph", module: "Module", lines: Lines) -> None:
     reachable = graph.reachable()
     names = {graph.exit: "returns", graph.raised: "raises"}
     shown = [block for block in graph.blocks if block.index not in names]
+    leading: dict[int, list[Edge]] = {block.index: [] for block in graph.blocks}
+    for edge in graph.edges:
+        leading[edge.source].append(edge)
     print(f"{graph.name or 'module'}: {counted(len(shown), 'block', 'blocks')}; it begins at {graph.entry}")
     for block in shown:
         notes = [block.note] if block.note else []
@@ -111,7 +114,7 @@ def _tell(graph: "Graph", module: "Module", lines: Lines) -> None:
         print(f"block {block.index}" + (f" ({', '.join(notes)})" if notes else ""))
         for step in block.steps:
             print(f"  {lines.of(step.start):>5}  {said(step, module)}")
-        ways = [edge for edge in graph.edges if edge.source == block.index]
+        ways = leading[block.index]
         others = [edge for edge in ways if edge.kind != "exception" or edge.target != graph.raised]
         for edge in others or ways:
             asked = f" ({short(edge.condition, 40)})" if edge.condition and edge.kind not in ("true", "false") else ""

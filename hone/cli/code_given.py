@@ -35,23 +35,46 @@ OutputOption = Annotated[
 ]
 
 
-def read_module(file: str, language: str) -> "Module":
+def read_module(file: str, language: str, *, tell_faults: bool = True) -> "Module":
     """The parsed file. Raises `AnalysisError` that says what is missing or wrong."""
     from analysis import language_of, parse
-    from analysis.outlines import read_file
+    from analysis.outlines import checked, read_file
 
-    if file != "-" and Path(file).is_dir():
+    if folder_given(file):
         raise AnalysisError(f"`{file}` is a folder; give a file (`outline` and `calls` take folders too)")
     known = language or (language_of(Path(file).name) if file != "-" else None)
     if known is None:
         raise AnalysisError(f"the name of `{file}` does not say its language; give it with --language")
+    given = read_given(file, AnalysisError) if file == "-" else b""
     try:
-        content = read_given(file, AnalysisError) if file == "-" else read_file(Path(file))
+        content = checked(given) if file == "-" else read_file(Path(file))
     except AnalysisError as error:
         raise AnalysisError(f"`{file}` {error}") from error
-    if b"\0" in content:
-        raise AnalysisError(f"`{file}` holds null bytes: it is binary, or no UTF-8")
-    return parse(content, known)
+    module = parse(content, known)
+    if tell_faults:
+        _tell_faults(file, module)
+    return module
+
+
+def _tell_faults(file: str, module: "Module") -> None:
+    """On stderr, for what is shown is of the rest alone."""
+    try:
+        module.source.decode()
+    except UnicodeDecodeError as error:
+        line = Lines(module.source).of(error.start)
+        print(f"hone: `{file}` is no UTF-8 (line {line}); what cannot be read is left out", file=sys.stderr)
+    if module.errors:
+        first = module.errors[0]
+        more = f", and at {counted(len(module.errors) - 1, 'place', 'places')} more" if len(module.errors) > 1 else ""
+        where = f"line {first.place.first_line} ({first.message})"
+        print(f"hone: `{file}` is broken at {where}{more}; shown is what stands whole", file=sys.stderr)
+
+
+def folder_given(path: str) -> bool:
+    """Whether a folder is given. What cannot be looked at is none: reading it says why."""
+    from analysis.tree_files import is_folder
+
+    return path != "-" and is_folder(Path(path))
 
 
 def find_function(module: "Module", wanted: str) -> "Function | None":
@@ -86,10 +109,14 @@ class Lines:
         return bisect_right(self._starts, at) + 1
 
 
-def wants_picture(*, dot: bool, svg: bool, output: Path | None) -> bool:
+def wants_picture(*, dot: bool, svg: bool, output: Path | None, as_json: bool) -> bool:
     """Whether a graph is drawn and not told. Raises `AnalysisError` where the flags contradict each other."""
     if dot and svg:
         raise AnalysisError("--dot and --svg are two pictures; give one")
+    if as_json and (dot or svg or output is not None):
+        raise AnalysisError("--json prints no picture; give it without --dot, --svg and -o")
+    if output is not None and ((dot and output.suffix == ".svg") or (svg and output.suffix in (".dot", ".gv"))):
+        raise AnalysisError(f"the name of `{output}` says another picture than --{'dot' if dot else 'svg'}; give one")
     if output is not None and not dot and not svg and output.suffix not in (".dot", ".gv", ".svg"):
         raise AnalysisError(f"the name of `{output}` does not say what to draw; end it in .svg or .dot, or give --svg")
     return dot or svg or output is not None
@@ -115,7 +142,9 @@ def print_json(value: dict[str, Any] | list[Any]) -> None:
     """For programs."""
     from hone.records import to_json
 
-    print(to_json(value).decode(), end="")
+    sys.stdout.flush()
+    sys.stdout.buffer.write(to_json(value))  # UTF-8, whatever the terminal has
+    sys.stdout.buffer.flush()
 
 
 def counted(number: int, one: str, many: str) -> str:

@@ -146,6 +146,9 @@ def test_a_folder_is_outlined_and_its_calls_reach_through_its_files(file, tmp_pa
         (("calls", "a.rs"), "`rust` has no"),
         (("types", "a.rs"), "`rust` has no type inference"),
         (("cfg", "demo.py", "--dot", "--svg"), "--dot and --svg are two pictures; give one"),
+        (("cfg", "demo.py", "--svg", "--json"), "--json prints no picture"),
+        (("cfg", "demo.py", "--dot", "-o", "x.svg"), "the name of `x.svg` says another picture than --dot"),
+        (("outline", "loop.py"), "`loop.py` is a link that leads nowhere"),
         (("cfg", "demo.py", "-o", "x.png"), "the name of `x.png` does not say what to draw"),
         (("cfg", "demo.py", "-o", "demo.py/x.dot"), "`demo.py/x.dot` cannot be written"),
         (("calls", ".", "--function", "nobody"), "calls `nobody` or is called by it"),
@@ -160,10 +163,45 @@ def test_what_cannot_be_shown_is_one_clear_line(file, arguments, said):
     with Path("long.py").open("wb") as long:
         long.truncate(50_000_000)
     os.mkfifo("pipe.py")
+    Path("loop.py").symlink_to("loop.py")
     with pytest.raises(HoneError) as error:
         hone(*arguments)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_what_is_shown_of_broken_code_comes_with_where_it_is_broken(tmp_path):
+    path = tmp_path / "broken.py"
+    path.write_bytes(b"def f(:\n    return 1\ns = '\xe9'\n")
+    done = CliRunner().invoke(app, ["symbols", str(path)])
+    assert "function f: defined at 1" in done.stdout
+    assert f"`{path}` is no UTF-8 (line 3)" in done.stderr
+    assert f"`{path}` is broken at line 1 (`)` is missing)" in done.stderr
+
+
+def test_a_file_named_in_no_utf_8_is_passed_over_and_said(tmp_path):
+    (tmp_path / "a.py").touch()
+    (tmp_path / os.fsdecode(b"b\xff.py")).touch()
+    told = json.loads(hone("outline", tmp_path, "--json"))
+    assert [one["path"] for one in told["files"]] == ["a.py"]
+    assert told["skipped"] == [{"path": "b\ufffd.py", "reason": "its name is no UTF-8"}]
+
+
+def run(command, **environment):
+    return subprocess.run(
+        ["sh", "-c", command.replace("hone", f"{sys.executable} -c 'from hone.cli import main; main()'")],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment},
+    )  # fmt: skip
+
+
+def test_a_full_disk_a_closed_input_and_a_narrow_terminal_are_no_tracebacks(file):
+    full = run("hone code outline demo.py > /dev/full")
+    assert (full.returncode, full.stderr) == (1, "hone: there is no space left on the disk\n")
+    closed = run("hone code outline - --language python <&-")
+    assert closed.stderr == "hone: `-` cannot be read: there is no standard input\n"
+    narrow = run("hone code outline demo.py", PYTHONIOENCODING="ascii")
+    assert (narrow.returncode, narrow.stderr) == (0, "")
 
 
 def test_a_picture_without_graphviz_says_what_to_install(file):
