@@ -1,6 +1,7 @@
 """Who calls whom in a file: each call bound, through the scopes, to a function or class of the file or to an import.
 
-What is called through a value (a parameter, an attribute of an object whose class nothing says) stays unknown.
+What the file does not define and the language does is a builtin. What is called through a value (a parameter, an
+attribute of an object whose class nothing says) stays unknown.
 """
 
 from bisect import bisect_right
@@ -25,7 +26,7 @@ class Call(Record, frozen=True, gc=False):
 
     caller: str  # the qualified name of the function it stands in; empty for the module's own statements
     callee: str  # a qualified name, what an import names with the path behind it, or what is written
-    kind: str  # "local": a function or class of this file, "import", "unknown"
+    kind: str  # "local": a function or class of this file, "import", "builtin", "unknown"
     place: Place
 
 
@@ -104,6 +105,7 @@ class _Resolver:
         self._root, self._source, self._calling = tree.root_node, source, calling
         self._occurrences = {one.start: one for one in names.occurrences}
         self._scopes = names.root
+        self._builtins = frozenset() if names.stars else calling.builtins  # a star may bring others in their place
         self._definitions: dict[str, list[Function | Class]] = {}
         defined: list[Function | Class] = [*syntax.functions, *syntax.classes]
         for definition in defined:
@@ -116,7 +118,7 @@ class _Resolver:
         self.imports = dict(self._imports(names))
         self.bases: dict[str, tuple[str, ...]] = {}
         for one in syntax.classes:
-            bases = tuple(name for name, kind in map(self.resolve, self._bases(one)) if kind != "unknown")
+            bases = tuple(name for name, kind in map(self.resolve, self._bases(one)) if kind in ("local", "import"))
             if bases:
                 self.bases.setdefault(one.qualified_name, bases)
 
@@ -159,8 +161,11 @@ class _Resolver:
         if made:
             return self._method(made, path)
         occurrence = self._occurrences.get(root.start_byte)
-        if occurrence is None or occurrence.symbol is None or occurrence.end != root.end_byte:
+        if occurrence is None or occurrence.end != root.end_byte:
             return None
+        if occurrence.symbol is None:
+            name = ".".join([occurrence.name, *path])
+            return (name, "builtin") if name in self._builtins else None
         return self._meant(occurrence.symbol, path)
 
     def _meant(self, symbol: Symbol, path: list[str]) -> tuple[str, str] | None:

@@ -51,7 +51,7 @@ class ProjectCall(Record, frozen=True):
     caller: str  # the qualified name of a function; empty for the file's own statements
     target: str  # path of the file that defines the callee; empty where it is outside, or unknown
     callee: str
-    kind: str  # "local": of the same file, "project": of another, "import": from outside, "unknown"
+    kind: str  # "local": of the same file, "project": of another, "import": from outside, "builtin", "unknown"
     line: int
 
 

@@ -1,6 +1,7 @@
 """How calls and imports are written in the languages that have scopes: which nodes they are, and what they name."""
 
-from collections.abc import Callable
+import builtins
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tree_sitter import Node
@@ -19,6 +20,7 @@ class Calling:
     this: frozenset[str] = frozenset()  # kinds of node that are the object a method was called on
     above: frozenset[str] = frozenset()  # kinds of node that are it as its base
     receiver: bool = False  # the first parameter of a method is that object
+    builtins: frozenset[str] = frozenset()  # what can be called and is defined nowhere; of Python with `dict.fromkeys`
 
 
 def _up_to(node: Node, kinds: tuple[str, ...]) -> tuple[Node, Node] | None:
@@ -94,6 +96,23 @@ def _first_names(node: Node, kinds: tuple[str, ...]) -> list[Node]:
     return found
 
 
+def _python_builtins() -> Iterator[str]:
+    """Functions and classes, and of these what can be called by its name."""
+    for name, value in vars(builtins).items():
+        if callable(value) and name != "_":
+            yield name
+        if isinstance(value, type):
+            yield from (f"{name}.{item}" for item in dir(value) if callable(getattr(value, item, None)))
+
+
+# Functions, and types, which are called to convert: all that the language's specification declares
+_GO_BUILTINS = frozenset([
+    "append", "cap", "clear", "close", "complex", "copy", "delete", "imag", "len", "make", "max", "min", "new",
+    "panic", "print", "println", "real", "recover", "any", "bool", "byte", "comparable", "complex64",
+    "complex128", "error", "float32", "float64", "int", "int8", "int16", "int32", "int64", "rune", "string",
+    "uint", "uint8", "uint16", "uint32", "uint64", "uintptr",
+])  # fmt: skip
+
 _ECMASCRIPT = Calling(
     calls={"call_expression": "function", "new_expression": "constructor"},
     members={"member_expression": ("object", "property")},
@@ -109,6 +128,7 @@ CALLING = {
         imported=_python_import,
         bases=_python_bases,
         receiver=True,
+        builtins=frozenset(_python_builtins()),
     ),
     "javascript": _ECMASCRIPT,
     "typescript": _ECMASCRIPT,
@@ -119,6 +139,7 @@ CALLING = {
         imported=_go_import,
         bases=lambda _node: [],
         receiver=True,
+        builtins=_GO_BUILTINS,
     ),
     "java": Calling(
         calls={"method_invocation": "", "object_creation_expression": "type"},

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 OWN = "the module itself"
+DRAWN = ("local", "project", "import")  # kinds of call; of `print` and `len` a picture would be full
+MARKS = {"unknown": " ?", "builtin": "  (builtin)"}
 Edge = tuple[str, str, str, int]  # caller, callee, kind, line
 
 
@@ -68,7 +70,7 @@ def calls(
         name = chosen.qualified_name
         found = tuple(call for call in found if name in (call.caller, call.callee))
     if picture:
-        edges = Counter((call.caller or OWN, call.callee, call.kind) for call in found if call.kind != "unknown")
+        edges = Counter((call.caller or OWN, call.callee, call.kind) for call in found if call.kind in DRAWN)
         draw(_dot(path, edges), svg=svg, output=output)
     elif as_json:
         print_json({"language": module.language, "calls": list(found), "imports": list(module.imports)})
@@ -86,7 +88,7 @@ def _of_folder(root: Path, function: str, *, picture: bool, svg: bool, output: P
                 f"nothing in `{root}` calls `{function}` or is called by it; `hone code outline` lists names"
             )
     if picture and function:
-        named = Counter((_caller(call), _callee(call), call.kind) for call in listed if call.kind != "unknown")
+        named = Counter((_caller(call), _callee(call), call.kind) for call in listed if call.kind in DRAWN)
         draw(_dot(str(root), named), svg=svg, output=output)
     elif picture:
         between = Counter((call.path, call.target, "project") for call in listed if call.kind == "project")
@@ -137,13 +139,13 @@ def _callee(call: "ProjectCall") -> str:
 
 
 def _tell(edges: Iterable[Edge]) -> None:
-    """Callers with what each calls; what is unknown has a mark."""
+    """Callers with what each calls; what is unknown, and what is the language's own, has a mark."""
     kinds: Counter[str] = Counter()
     for caller, group in groupby(sorted(edges, key=lambda edge: (edge[0], edge[3])), key=lambda edge: edge[0]):
         print(caller)
         for _, callee, kind, line in group:
             kinds[kind] += 1
-            print(f"{line:>8}  {callee}" + (" ?" if kind == "unknown" else ""))
+            print(f"{line:>8}  {callee}" + MARKS.get(kind, ""))
     said = ", ".join(f"{number:,} {kind}" for kind, number in sorted(kinds.items()))
     print(counted(kinds.total(), "call", "calls") + (f": {said}" if said else ""))
 

@@ -111,6 +111,21 @@ def test_the_first_parameter_of_a_static_method_is_no_object_of_its_class():
     assert [(call.callee, call.kind) for call in parse(source, "python").calls] == [("x.m", "unknown")]
 
 
+def test_builtins_are_named_where_the_file_does_not_define_them():
+    source = """class E(ValueError):
+    def m(self): self.x()
+def f(list): list(); dict.fromkeys(len(f)); int.lost(); lost()
+"""
+    found = [(call.callee, call.kind) for call in parse(source, "python").calls]
+    assert found == [
+        ("self.x", "unknown"), ("list", "unknown"), ("dict.fromkeys", "builtin"), ("len", "builtin"),
+        ("int.lost", "unknown"), ("lost", "unknown"),
+    ]  # fmt: skip
+    assert [call.kind for call in parse("from m import *\nopen()\n", "python").calls] == ["unknown"]
+    go = parse("package p\nfunc f() { g := make(map[string]int); len(g); max := 1; max() }\n", "go").calls
+    assert [(call.callee, call.kind) for call in go] == [("make", "builtin"), ("len", "builtin"), ("max", "unknown")]
+
+
 def test_classes_that_inherit_from_each_other_end():
     source = "class A(B):\n    def m(self): self.x()\nclass B(A): pass\n"
     assert [call.kind for call in parse(source, "python").calls] == ["unknown"]

@@ -87,9 +87,9 @@ def test_the_ways_of_values_are_told_and_what_looks_wrong(file):
 
 def test_calls_are_told_by_their_callers(file):
     told = hone("calls", file)
-    assert "A.helper\n      10  range ?\n      16  json.dumps\nA.x\n       6  A.helper\n" in told
+    assert "A.helper\n      10  range  (builtin)\n      16  json.dumps\nA.x\n       6  A.helper\n" in told
     assert "B.helper\n      19  A.helper\n      19  A\n" in told
-    assert told.splitlines()[-1] == "5 calls: 1 import, 3 local, 1 unknown"
+    assert told.splitlines()[-1] == "5 calls: 1 builtin, 1 import, 3 local"
 
 
 def test_a_function_is_shown_with_its_callers(file):
