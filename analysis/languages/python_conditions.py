@@ -139,6 +139,10 @@ class Conditions:
             elif kind in nodes.CHOICE and len(parts) == 3:
                 yes, no = build.block(), build.block()
                 pending += [(parts[2], true, false, no), (parts[0], true, false, yes), (parts[1], yes, no, None)]
+            elif kind in nodes.COMPARISON and self.splits_in(*span_of(node)) and self._matters(node, kind):
+                yield self._compared(node, false)
+                self.finish(node)
+                build.branch(true, false, self.text(node))
             else:
                 yield from self._leaf(node, true, false)
 
@@ -218,21 +222,25 @@ class Conditions:
         build.start(behind)
 
     def _comparison(self, node: Node) -> Work:
-        """Of `a < b < c`, `c` is evaluated if `a < b`."""
-        build, parts = self.build, parts_of(node)
+        build = self.build
         behind = build.block()
+        yield self._compared(node, behind)
+        if len(parts_of(node)) > 2:
+            self.flush(node.type)
+            build.go(behind)
+            build.start(behind)
+
+    def _compared(self, node: Node, failed: Block) -> Work:
+        """Of `a < b < c`, `c` is evaluated if `a < b`; else it has failed."""
+        build, parts = self.build, parts_of(node)
         for place, part in enumerate(parts):
             if place >= 2:
                 further = build.block()
                 self.flush(node.type)
                 upto = self.source[node.start_byte : parts[place - 1].end_byte].decode(errors="replace")
-                build.branch(further, behind, upto)
+                build.branch(further, failed, upto)
                 build.start(further)
             yield self.evaluate(part)
-        if len(parts) > 2:
-            self.flush(node.type)
-            build.go(behind)
-            build.start(behind)
 
     def _comprehension(self, node: Node) -> Work:
         build = self.build

@@ -162,7 +162,7 @@ def try_except(walk: "Statements", node: Node, environment: Environment) -> Envi
 
 def except_clause(walk: "Statements", node: Node, environment: Environment) -> Environment | None:
     """`except`, with what it catches."""
-    grouped = node.type == "except_group_clause"
+    grouped = any(child.type in ("*", "except*") for child in node.children)
     for child in node.named_children:
         if child.type == "block":
             return walk.block(child, environment)
@@ -170,7 +170,7 @@ def except_clause(walk: "Statements", node: Node, environment: Environment) -> E
             parts = child.named_children
             kind = caught_by(walk, walk.expressions.type(parts[0], environment))
             if grouped:
-                kind = UNKNOWN if is_unknown(kind) else Instance("builtins.ExceptionGroup", (kind,))
+                kind = group_of(walk, kind)
             if len(parts) > 1:
                 store(walk.expressions, parts[1], kind, environment, "except")
         elif child.type != "comment":
@@ -179,6 +179,16 @@ def except_clause(walk: "Statements", node: Node, environment: Environment) -> E
             if alias is not None and child != alias and alias.type == "identifier":
                 store(walk.expressions, alias, kind, environment, "except")
     return environment
+
+
+def group_of(walk: "Statements", kind: Type) -> Type:
+    """What `except*` gives a handler for these exceptions."""
+    if is_unknown(kind):
+        return UNKNOWN
+    ordinary = walk.expressions.solver.fits(Instance("builtins.Exception"), kind, {})
+    if ordinary is None:
+        return UNKNOWN
+    return Instance("builtins.ExceptionGroup" if ordinary else "builtins.BaseExceptionGroup", (kind,))
 
 
 def caught_by(walk: "Statements", kind: Type) -> Type:

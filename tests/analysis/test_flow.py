@@ -51,6 +51,11 @@ EDGES = {
         """b := c -true-> a | b := c -false-> d | a -next-> x = a if (b := c) else d
         d -next-> x = a if (b := c) else d | x = a if (b := c) else d -next-> @""",
     ),
+    "a comparison that stores behind its first two": (
+        "def f(v):\n if a < b < (c := d): e\n",
+        """a < b -true-> c := d | a < b -false-> @ | a < b < (c := d) -true-> e | a < b < (c := d) -false-> @
+        e -next-> @""",
+    ),
     "a comprehension that stores": (
         "def f(v):\n x = [(b := a) for a in v if c]\n",
         """v -next-> for a in v | for a in v -true-> a | for a in v -false-> x = [(b := a) for a in v if c]

@@ -47,6 +47,8 @@ def expression(source: str, text: str) -> str:
         ("for x in {'a': 1}.items(): pass", ("tuple[str, int]", "loop")),
         ("with open('f', 'rb') as f: x = f.read()", ("bytes", "typeshed f.read")),
         ("try: pass\nexcept (KeyError, OSError) as x: pass", ("KeyError | OSError", "except")),
+        ("try: pass\nexcept* KeyError as x: pass", ("ExceptionGroup[KeyError]", "except")),
+        ("try: pass\nexcept* KeyboardInterrupt as x: pass", ("BaseExceptionGroup[KeyboardInterrupt]", "except")),
         ("(_, *x), y = ('a', 1, 2), 3", ("list[int]", "container")),
         ("x: 'list[int]' = foo()", ("list[int]", "annotation")),
         ("import re\nx = re.match('a', 'b')", ("re.Match[str] | None", "typeshed re.match")),
