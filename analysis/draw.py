@@ -17,6 +17,8 @@ Look = dict[str, str]  # attributes of a node or an edge
 
 _WORDS = {  # what stands before a step's text, where the text alone does not say what is done
     "for_statement": "for ",
+    "for_in_statement": "for ",
+    "enhanced_for_statement": "for ",
     "case_clause": "case ",
     "match_statement": "match ",
     "with_item": "with ",
@@ -24,6 +26,9 @@ _WORDS = {  # what stands before a step's text, where the text alone does not sa
     "with_exit": "leave with ",
     "unbind": "forget ",
     "target": "take next ",
+    "caught": "as ",
+    "close": "close ",
+    "deferred": "do ",
     "case_pattern": "bind ",
 }
 _WAYS, _CASE, _FALSE, _CAUGHT, _BACK, _BREAK = "#444444", "#1a7f37", "#b35900", "#b3261e", "#1f5fbf", "#6b3fa0"
@@ -120,7 +125,7 @@ def said(step: Step, module: Module) -> str:
     text = module.text(step.start, step.end)
     if step.kind == "case_pattern":  # what it binds stands apart in it
         text = ", ".join(module.text(*span) for span in step.spans)
-    return short(_WORDS.get(step.kind, "") + text)
+    return short(_WORDS.get(step.kind, "") + (text or step.kind.removesuffix("_statement")))
 
 
 def _look(edge: Edge) -> Look:

@@ -71,6 +71,9 @@ class Flow:
         for role in ("receiver", "parameters", "parameter"):
             if (part := node.child_by_field_name(role)) is not None:
                 yield self.expressions.evaluate(part)
+        results = node.child_by_field_name("result")
+        if results is not None and results.type == "parameter_list":  # Go's begin with a value
+            yield self.expressions.evaluate(results)
         self.expressions.flush("parameters", raises=False)
         closing = self._dialect.closing(node, self.expressions.source)
         around, dispatch = None, build.block()
@@ -330,7 +333,7 @@ class Flow:
             build.start(inside)
         if handler.parameter is not None:
             yield self.expressions.evaluate(handler.parameter)
-            self.expressions.flush("target", raises=False)
+            self.expressions.flush("caught", raises=False)
         yield self.statement(handler.body)
         self._finish(finishing, behind)
         build.start(following)
