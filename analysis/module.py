@@ -8,7 +8,7 @@ from tree_sitter import Parser, Tree
 from analysis.calls import Call, Calls, Imported, calls_of
 from analysis.dataflow import DataFlow, Places
 from analysis.flow import ANONYMOUS, Graph
-from analysis.languages import LANGUAGES
+from analysis.languages import LANGUAGES, language_of
 from analysis.languages.adapter import Adapter
 from analysis.languages.generic import PACKED, generic
 from analysis.scopes import Names, Occurrence, Scope, Symbol
@@ -202,7 +202,8 @@ def parse(source: bytes | str, language: str) -> Module:
     """
     adapter = LANGUAGES.get(language) or generic(language)
     if adapter is None:
-        near = get_close_matches(language, PACKED, 1)
+        named = language_of(f"a.{language}")  # by the ending of its files, as `py`
+        near = [named] if named else get_close_matches(language.lower(), PACKED, 1)
         hint = (
             f"did you mean `{near[0]}`?"
             if near

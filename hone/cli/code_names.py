@@ -87,9 +87,14 @@ def _depth(scope: "Scope") -> int:
 
 
 def _symbol_line(symbol: "Symbol", lines: Lines) -> str:
-    defined = _listed([lines.of(one.start) for one in symbol.definitions])
+    defined = _listed([lines.of(one.start) for one in symbol.definitions if one.role != "delete"])
+    deleted = _listed([lines.of(one.start) for one in symbol.definitions if one.role == "delete"])
     used = _listed([lines.of(one.start) for one in symbol.references])
-    parts = [f"defined at {defined}" if defined else "", f"used at {used}" if used else "never used"]
+    parts = [
+        f"defined at {defined}" if defined else "",
+        f"used at {used}" if used else "never used",
+        f"deleted at {deleted}" if deleted else "",
+    ]
     return f"{symbol.kind} {symbol.name}: {', '.join(part for part in parts if part)}"
 
 

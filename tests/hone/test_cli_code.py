@@ -58,6 +58,7 @@ def test_broken_code_from_stdin_says_where_it_is_broken():
         (("README",), "hone: the name of `README` does not say its language; give it with --language\n"),
         (("missing.py",), "hone: `missing.py` does not exist\n"),
         (("-", "--language", "pyton"), "hone: there is no language `pyton`; did you mean `python`?\n"),
+        (("-", "--language", "py"), "hone: there is no language `py`; did you mean `python`?\n"),
     ],
 )
 def test_what_cannot_be_outlined_is_one_line(arguments, said):

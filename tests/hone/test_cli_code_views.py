@@ -65,6 +65,13 @@ def test_symbols_are_listed_scope_by_scope_with_their_lines(file):
     ]
 
 
+def test_what_is_deleted_is_not_called_defined_there(tmp_path):
+    given = "x = 1\ndel x\n"
+    assert "variable x: defined at 1, never used, deleted at 2" in hone(
+        "symbols", "-", "--language", "python", given=given
+    )
+
+
 def test_types_say_where_they_come_from(file):
     told = hone("types", file, "--function", "A.helper")
     assert "    10  A.helper.i: int  (loop)" in told
