@@ -1,15 +1,22 @@
 """`hone code`: what a source file or a folder says of itself."""
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from hone.cli import code_calls, code_flow, code_names
-from hone.cli.code_given import JsonOption, LanguageOption, PathArgument, counted, folder_given, print_json, read_module
-from hone.errors import AnalysisError, ConfigError
-from hone.layout import find_layout
+from hone.cli.code_given import (
+    JsonOption,
+    LanguageOption,
+    PathArgument,
+    cache_of,
+    counted,
+    folder_given,
+    print_json,
+    read_module,
+    refuse_language,
+)
 
 if TYPE_CHECKING:
     from analysis.syntax import Class, Fault, Function, Syntax
@@ -57,22 +64,14 @@ app.add_typer(code_calls.app)
 
 
 def _outline_folder(root: Path, language: str, *, as_json: bool) -> None:
-    from analysis.cache import Cache
     from analysis.outlines import Outline, outlines
     from analysis.tree_files import Skipped, source_files
-    from hone.log import configure_logging
 
-    if language:
-        raise AnalysisError("--language is for one file; in a folder the names of the files say theirs")
-    configure_logging()
+    refuse_language(language)
     names, skipped = source_files(root)
     told: list[dict[str, object]] = []
     outlined: list[Outline] = []
-    with ExitStack() as stack:
-        try:
-            cache = stack.enter_context(Cache(find_layout().code_cache / "outlines.db", Outline))
-        except ConfigError:  # outside of a project
-            cache = None
+    with cache_of("outlines.db", Outline) as cache:
         for name, found in zip(names, outlines([root / name for name in names], cache=cache), strict=True):
             if found.value is None:
                 skipped.append(Skipped(name, found.reason))

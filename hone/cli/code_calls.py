@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,16 +16,17 @@ from hone.cli.code_given import (
     OutputOption,
     PathArgument,
     SvgOption,
+    cache_of,
     counted,
     draw,
     find_function,
     folder_given,
     print_json,
     read_module,
+    refuse_language,
     wants_picture,
 )
-from hone.errors import AnalysisError, ConfigError
-from hone.layout import find_layout
+from hone.errors import AnalysisError
 
 if TYPE_CHECKING:
     from analysis import Project
@@ -59,8 +59,7 @@ def calls(
     """
     picture = wants_picture(dot=dot, svg=svg, output=output, as_json=as_json)
     if folder_given(path):
-        if language:
-            raise AnalysisError("--language is for one file; in a folder the names of the files say theirs")
+        refuse_language(language)
         _of_folder(Path(path), function, picture=picture, svg=svg, output=output, as_json=as_json)
         return
     module = read_module(path, language)
@@ -113,16 +112,9 @@ def _of_folder(root: Path, function: str, *, picture: bool, svg: bool, output: P
 
 def _project(root: Path) -> "Project":
     from analysis import project
-    from analysis.cache import Cache
     from analysis.repository import FileFacts
-    from hone.log import configure_logging
 
-    configure_logging()
-    with ExitStack() as stack:
-        try:
-            cache = stack.enter_context(Cache(find_layout().code_cache / "facts.db", FileFacts))
-        except ConfigError:  # outside of a project
-            cache = None
+    with cache_of("facts.db", FileFacts) as cache:
         return project(root, cache=cache)
 
 

@@ -3,19 +3,24 @@
 import re
 import sys
 from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from hone.cli.given import read_given
-from hone.errors import AnalysisError
+from hone.errors import AnalysisError, ConfigError
 from hone.files import write_atomic
 
 if TYPE_CHECKING:
     from analysis import Module
+    from analysis.cache import Cache
     from analysis.syntax import Function
+
+Value = TypeVar("Value")
 
 MOST_NAMED = 8  # functions that an ambiguous name is shown with
 
@@ -75,6 +80,28 @@ def folder_given(path: str) -> bool:
     from analysis.tree_files import is_folder
 
     return path != "-" and is_folder(Path(path))
+
+
+def refuse_language(language: str) -> None:
+    """Raises `AnalysisError` where a folder is given one."""
+    if language:
+        raise AnalysisError("--language is for one file; in a folder the names of the files say theirs")
+
+
+@contextmanager
+def cache_of(name: str, kind: type[Value]) -> "Iterator[Cache[Value] | None]":
+    """The project's cache of that name; none outside of a project."""
+    from analysis.cache import Cache
+    from hone.layout import find_layout
+    from hone.log import configure_logging
+
+    configure_logging()  # it warns of what is damaged
+    try:
+        path = find_layout().code_cache / name
+    except ConfigError:
+        path = None
+    with nullcontext() if path is None else Cache(path, kind) as cache:
+        yield cache
 
 
 def find_function(module: "Module", wanted: str) -> "Function | None":

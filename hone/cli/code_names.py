@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from analysis.scopes import Scope, Symbol
 
 MOST_LINES = 6  # of uses, that are shown of one name
+WIDEST_TYPE = 160  # characters
 
 app = typer.Typer()
 
@@ -58,6 +59,8 @@ def types(
 
     Example: hone code types analysis/module.py --function Module.cfg
     """
+    from analysis.draw import short
+
     module = read_module(file, language)
     chosen = find_function(module, function)
     names, returns = module.types.names, module.types.returns
@@ -70,10 +73,11 @@ def types(
         return
     for one in sorted(names, key=lambda one: one.place.start):
         name = f"{one.scope}.{one.name}" if one.scope else one.name
-        print(f"{one.place.first_line:>6}  {name}: {one.type}" + (f"  ({one.source})" if one.source else ""))
+        source = f"  ({one.source})" if one.source else ""
+        print(f"{one.place.first_line:>6}  {name}: {short(one.type, WIDEST_TYPE)}{source}")
     for given in returns:
         source = f"  ({given.source})" if given.source else ""
-        print(f"{given.place.first_line:>6}  {given.function} returns {given.type}{source}")
+        print(f"{given.place.first_line:>6}  {given.function} returns {short(given.type, WIDEST_TYPE)}{source}")
     kinds = [one.type for one in names] + [given.type for given in returns]
     known = sum(kind != "unknown" for kind in kinds)
     print(f"{known:,} of {len(kinds):,} are known")
