@@ -224,7 +224,11 @@ class _Resolver:
         return owner if first is symbol else ""
 
     def _method(self, owner: str, path: list[str], *, above: bool = False) -> tuple[str, str] | None:
-        """A method of a class or of what it inherits from; `above`: not of itself."""
+        """A method of a class or of what it inherits from; `above`: not of itself. Also what is in a class in it."""
+        while path and not above and f"{owner}.{path[0]}" in self._classes:
+            owner, path = f"{owner}.{path[0]}", path[1:]
+            if not path:
+                return owner, "local"
         if not owner or len(path) > 1:
             return None
         if not path:  # `super()` in JavaScript and Java: the constructor

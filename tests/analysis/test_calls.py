@@ -126,6 +126,12 @@ def f(list): list(); dict.fromkeys(len(f)); int.lost(); lost()
     assert [(call.callee, call.kind) for call in go] == [("make", "builtin"), ("len", "builtin"), ("max", "unknown")]
 
 
+def test_a_class_in_a_class_is_found_with_its_methods():
+    source = "class A:\n class B:\n  def m(self): pass\n def n(self): self.B(); A.B.m(1); A.B.C()\n"
+    found = [(call.callee, call.kind) for call in parse(source, "python").calls]
+    assert found == [("A.B", "local"), ("A.B.m", "local"), ("A.B.C", "unknown")]
+
+
 def test_classes_that_inherit_from_each_other_end():
     source = "class A(B):\n    def m(self): self.x()\nclass B(A): pass\n"
     assert [call.kind for call in parse(source, "python").calls] == ["unknown"]
