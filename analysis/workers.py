@@ -74,7 +74,8 @@ class _Worker:
         self.channel.setblocking(False)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", START, str(theirs.fileno())],
+                # -P: or what lies in the current folder is imported, and that may be the very code that is read
+                [sys.executable, "-P", "-c", START, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=self._stderr,
                 stderr=self._stderr,

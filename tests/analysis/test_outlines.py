@@ -75,6 +75,14 @@ def test_a_file_that_cannot_be_read_says_why_beside_the_others(tmp_path):
     ]  # fmt: skip
 
 
+def test_nothing_that_lies_in_the_current_folder_is_run(tmp_path, monkeypatch):
+    (tmp_path / "types.py").write_text("def f(): pass\nopen('run', 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    found = list(outlines([tmp_path / "types.py"], workers=1))
+    assert [file.reason for file in found] == [""]
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_version_is_a_part_of_the_key(monkeypatch):
     before = caching.key_of("outline", "python", b"")
     monkeypatch.setattr(caching, "version", lambda: b"another")
