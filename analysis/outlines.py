@@ -144,7 +144,7 @@ def read_file(path: Path) -> bytes:
 
 
 def checked(content: bytes) -> bytes:
-    """The same. Raises `AnalysisError` with the reason where it is no source code."""
+    """Gives content back. Raises `AnalysisError` with the reason where it is too long, or no text."""
     if len(content) > MAX_FILE_BYTES:
         raise AnalysisError(f"is longer than {MAX_FILE_BYTES / 1e6:g} MB")
     if b"\0" in content:
