@@ -3,6 +3,8 @@
 Listed in parts of some megabytes, which are then read on their own. A row is a file; its number counts from 1.
 """
 
+import os
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -51,7 +53,8 @@ def parts(tree: Tree, source: DatasetSource) -> Iterator[Entry]:
             _check(place, name, source.columns)
             yield from _PARTS[place.suffix](place, name)
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise DataError(f"`{place}` cannot be read as {place.suffix}: {_one_line(error)}") from error
+            said = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else _one_line(error)
+            raise DataError(f"`{place}` cannot be read as {place.suffix}: {said}") from error
 
 
 def rows(tree: Tree, entry: Entry, source: DatasetSource) -> Iterator[Row]:
@@ -98,7 +101,10 @@ def _check(place: Path, name: str, columns: Columns) -> None:
 def _jsonl_columns(place: Path) -> list[str]:
     with place.open("rb") as lines:
         line = next((line for line in lines if line.strip()), b"{}")
-    first = msgspec.json.decode(line)
+    try:
+        first = msgspec.json.decode(line.removeprefix(BOM_UTF8))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ValueError("its first line is not JSON") from None
     if not isinstance(first, dict):
         raise ValueError("its first line is not an object")
     return list(first)
@@ -156,11 +162,13 @@ def _jsonl_rows(place: Path, entry: Entry, _columns: Columns) -> Iterator[Mappin
     with place.open("rb") as file:
         file.seek(entry.start)
         content = file.read(entry.end - entry.start)
+    if entry.start == 0:
+        content = content.removeprefix(BOM_UTF8)
     for line in content.split(b"\n")[: content.count(b"\n") + (not content.endswith(b"\n"))]:
         try:
             found = msgspec.json.decode(line)
             yield found if isinstance(found, dict) else "not an object"
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             yield "not valid JSON"
 
 

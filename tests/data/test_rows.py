@@ -87,6 +87,8 @@ def test_rows_that_are_wrong_are_refused_alone(tmp_path: Path) -> None:
     content = (
         lines([good])
         + "{broken\n[1]\n"
+        + "[" * 100_000
+        + "\n"
         + lines([{"file": "b.py"}, {**good, "lang": "Cobol 85"}, {**good, "content": "a\0"}])
     )
     write(tmp_path, {"rows.jsonl": content})
@@ -96,10 +98,16 @@ def test_rows_that_are_wrong_are_refused_alone(tmp_path: Path) -> None:
     assert refused == [
         "unreadable: not valid JSON",
         "unreadable: not an object",
+        "unreadable: not valid JSON",
         "unreadable: no text in column `content`",
         "language: `cobol 85` is none that analysis knows",
         "null bytes: holds null bytes",
     ]
+
+
+def test_a_byte_order_mark_at_the_top_is_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, {"rows.jsonl": "\ufeff" + lines(ROWS)})
+    assert [one.file.text for one in read(tmp_path, "rows.jsonl")] == [row["content"] for row in ROWS]
 
 
 def test_a_declared_encoding_in_a_row_is_not_applied_again(tmp_path: Path) -> None:
@@ -116,7 +124,8 @@ def test_a_declared_encoding_in_a_row_is_not_applied_again(tmp_path: Path) -> No
         ({"a.parquet": "no parquet"}, "a.parquet", "cannot be read as .parquet: "),
         ({"a.arrow": "no arrow"}, "a.arrow", "cannot be read as .arrow: "),
         ({"a.jsonl": "[1]\n"}, "a.jsonl", "its first line is not an object"),
-        ({"a.jsonl": b"\xff\xfe"}, "a.jsonl", "cannot be read as .jsonl: "),
+        ({"a.jsonl": b"\xff\xfe"}, "a.jsonl", "cannot be read as .jsonl: its first line is not JSON"),
+        ({"a.jsonl": "[" * 100_000}, "a.jsonl", "cannot be read as .jsonl: its first line is not JSON"),
     ],
 )
 def test_what_is_no_dataset_is_named(tmp_path: Path, files: dict[str, str], path: str, problem: str) -> None:
