@@ -51,6 +51,13 @@ def place_of(source: FileSource) -> str:
     return without_login(url) if url else str(source.path)
 
 
+def meaning_of(source: FileSource) -> str:
+    """What else of a source decides how its bytes are read: of a dataset, which column is what."""
+    if not isinstance(source, DatasetSource):
+        return ""
+    return source.model_dump_json(include={"columns", "language"})
+
+
 def list_source(source: FileSource, tree: Tree, skipped: Skipped) -> Iterator[Entry]:
     """What there is to read, in an order that does not change. Raises `DataError` for a dataset that is broken."""
     if isinstance(source, DatasetSource):

@@ -232,6 +232,24 @@ def test_an_empty_repository_is_named(make_checkout: MakeCheckout) -> None:
         build(config(sources=[{"kind": "repository", "path": str(bare)}]), top.parent)
 
 
+def test_a_damaged_shard_of_before_costs_no_file(sources: Path) -> None:
+    build(config(), sources)
+    (shard,) = (sources / "data" / "cache").rglob("*.parquet")
+    shard.write_bytes(b"")
+    write(sources / "src", {"m1.py": documented("changed")})
+    assert build(config(workers=1), sources).sources[0].skipped.keys() == {"files: syntax"}
+
+
+def test_rows_are_read_again_where_other_columns_are_meant(tmp_path: Path) -> None:
+    rows = [{side: documented(f"{side}_{number}") for side in ("old", "new")} for number in range(9)]
+    write(tmp_path, {"rows.jsonl": b"".join(msgspec.json.encode(row) + b"\n" for row in rows)})
+    for column in ("old", "new"):
+        dataset = {"kind": "dataset", "path": "rows.jsonl", "language": "python", "columns": {"text": column}}
+        build(config(sources=[{**dataset, "heldout_fraction": 0.4}]), tmp_path)
+        examples = read_examples(tmp_path / "data" / "data" / "train.jsonl")
+        assert {example.entry_point.partition("_")[0] for example in examples} == {column}
+
+
 def test_a_damaged_shard_is_named(sources: Path) -> None:
     build(config(), sources)
     (shard,) = (sources / "data" / "cache").rglob("*.parquet")
