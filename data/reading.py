@@ -13,6 +13,7 @@ from data.filters import FilterConfig, Rejection, too_large
 from data.git import without_login
 from data.sources import DatasetSource, FileSource, PackageSource, RepositorySource, wants
 from data.trees import Entry, Skipped, Tree
+from hone.errors import DataError
 from hone.files import sha256_bytes
 from hone.records import Record
 
@@ -39,7 +40,12 @@ def open_source(source: FileSource, root: Path, fetched: Path) -> Tree:
 
     Raises `DataError` where it is not there, with the way out.
     """
-    tree = _opened(source, root, fetched)
+    try:
+        tree = _opened(source, root, fetched)
+    except PermissionError as error:  # of its licence too: one that cannot be read could forbid everything
+        raise DataError(
+            f"source `{place_of(source)}`: `{error.filename}` may not be read; give this user the right"
+        ) from error
     return msgspec.structs.replace(tree, name=source.name or tree.name, licence=source.licence or tree.licence)
 
 
