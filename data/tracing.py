@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from data import rows
-from data.filters import FilterConfig
+from data.filters import MOST_BYTES, FilterConfig
 from data.index import Indexed, find, removed_for
 from data.reading import ReadFile, open_source, read_source
 from data.redaction import redact
@@ -17,6 +17,8 @@ from data.sources import DatasetSource, FileSource, RepositorySource
 from data.trees import Entry, Tree, listing
 from hone.errors import DataError
 from hone.records import Example, Manifest, Origin, Record, SourceUse, read_record
+
+_ANY_SIZE = FilterConfig(max_bytes=MOST_BYTES)
 
 
 class Trace(Record, frozen=True):
@@ -51,7 +53,7 @@ def lines_of(source: FileSource, file: Indexed, root: Path, fetched: Path) -> li
     """A file's lines, read from its source again and redacted. Raises `DataError` where it is gone, or not the same."""
     pinned = source.model_copy(update={"commit": file.commit}) if isinstance(source, RepositorySource) else source
     tree = open_source(pinned, root, fetched)
-    for _, one in read_source(pinned, tree, list(_entry(pinned, tree, file.path)), FilterConfig()):
+    for _, one in read_source(pinned, tree, list(_entry(pinned, tree, file.path)), _ANY_SIZE):
         if isinstance(one, ReadFile) and (one.file.path, one.file.digest) == (file.path, file.digest):
             return redact(one.file.text).text.split("\n")
     raise DataError(f"`{file.path}` is not in source `{file.source}` any more as it was; build the dataset again")
