@@ -19,7 +19,9 @@ def told(found: "Trace") -> "Text":
     """Everything but the lines, a fact a line."""
     from rich.text import Text
 
-    return Text("\n").join(Text.assemble((f"{name:<12}", "bold"), value) for name, value in _facts(found) if value)
+    return Text("\n").join(
+        Text.assemble((f"{name:<12}", "bold"), printable(value)) for name, value in _facts(found) if value
+    )
 
 
 def lines(found: "Trace", config: "DataConfig", layout: "Layout") -> "Text":
