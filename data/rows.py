@@ -19,6 +19,7 @@ from hone.errors import DataError
 from hone.records import Record
 
 PART_BYTES = 4 << 20  # of a file, at which a part ends
+BUFFER_BYTES = 1 << 20  # of a column's pages that are read at once; else it is the whole column of a row group
 FORMATS = (".jsonl", ".parquet", ".arrow")
 _LICENCES_JOIN = " AND "
 
@@ -175,14 +176,27 @@ def _jsonl_rows(place: Path, entry: Entry, _columns: Columns) -> Iterator[Mappin
 def _parquet_rows(place: Path, entry: Entry, columns: Columns) -> Iterator[Mapping[str, Any]]:
     wanted = sorted({column for column in columns.model_dump().values() if column})
     before = 0
-    with pq.ParquetFile(place) as file:
+    with pq.ParquetFile(place, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
         for number in range(file.metadata.num_row_groups):
             count = file.metadata.row_group(number).num_rows
             if before <= entry.start < before + count:
-                group = file.read_row_group(number, columns=wanted)
-                yield from group.slice(entry.start - before, entry.end - entry.start).to_pylist()
+                yield from _stretch(file, number, wanted, entry.start - before, entry.end - entry.start)
                 return
             before += count
+
+
+def _stretch(
+    file: pq.ParquetFile, group: int, columns: list[str], first: int, count: int
+) -> Iterator[Mapping[str, Any]]:
+    """Some rows of a row group. What is before them is read in pieces and dropped: a group may be of any size."""
+    at = 0
+    for batch in file.iter_batches(batch_size=count, row_groups=[group], columns=columns, use_threads=False):
+        start, end = max(first - at, 0), min(first + count - at, len(batch))
+        if start < end:
+            yield from batch.slice(start, end - start).to_pylist()
+        at += len(batch)
+        if at >= first + count:
+            return
 
 
 def _arrow_rows(place: Path, entry: Entry, columns: Columns) -> Iterator[Mapping[str, Any]]:

@@ -12,6 +12,7 @@ import data.rows
 from data.config import DataConfig
 from data.filters import FilterConfig
 from data.reading import ReadFile, Unread, list_source, open_source, read_source
+from data.sources import DatasetSource
 from hone.errors import DataError
 from tests.data.making import write
 
@@ -75,6 +76,20 @@ def test_every_row_is_read_once_with_its_number(
         "python",
         "MIT AND ISC",
     )
+
+
+def test_a_row_group_of_any_size_is_read_in_pieces(tmp_path: Path) -> None:
+    rows = [{"text": f"{number}{'x' * 40_000}", "path": "a.py"} for number in range(1_000)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    wanted = {"kind": "dataset", "path": "rows.parquet", "columns": {"path": "path"}}
+    (source,) = DataConfig.model_validate({"sources": [wanted]}).sources
+    assert isinstance(source, DatasetSource)
+    tree = open_source(source, tmp_path, tmp_path)
+    before = pa.total_allocated_bytes()
+    last = list(data.rows.parts(tree, source))[-1]
+    row = next(data.rows.rows(tree, last, source))
+    assert row.text == rows[last.row - 1]["text"]
+    assert pa.total_allocated_bytes() - before < 3 * data.rows.PART_BYTES
 
 
 def test_a_missing_column_is_named_with_those_that_there_are(tmp_path: Path, saved: str) -> None:
