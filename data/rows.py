@@ -123,9 +123,11 @@ def _jsonl_parts(place: Path, name: str) -> Iterator[Entry]:
     first = row = 1
     with place.open("rb") as file:
         while block := file.read(PART_BYTES):
-            block += file.readline()
             end += len(block)
             row += block.count(b"\n")
+            while not block.endswith(b"\n") and (block := file.readline(PART_BYTES)):  # a line of any length
+                end += len(block)
+                row += block.endswith(b"\n")
             yield Entry(name, identity_of(facts), end - start, start, end, first)
             start, first = end, row
 
