@@ -70,7 +70,7 @@ def _facts(found: "Trace") -> list[tuple[str, str]]:
         ("file", place),
         ("language", file.language),
         ("licence", file.licence or "unknown"),
-        ("content", f"{file.digest}, {file.size:,} bytes" if file.size else file.digest),
+        ("content", ", ".join(filter(None, (file.digest, f"{file.size:,} bytes" if file.size else "")))),
         ("decided", f"kept, {file.side}" if not file.filter else f"left out by `{file.filter}`: {file.why}"),
         ("duplicates", ", ".join(removed)),
     ]

@@ -99,9 +99,17 @@ def test_a_file_larger_than_files_are_by_default_is_shown(project: Path) -> None
     (source,) = DataConfig.model_validate({"sources": [{"kind": "folder", "path": "large"}]}).sources
     text = "x = 1\n" * 200_000
     write(project / "large", {"a.py": text})
-    digest = sha256_bytes(text.encode())
-    file = Indexed("large", "large", "", "a.py", "python", "", digest, len(text), "train", "", "")
-    assert len(lines_of(source, file, project, project)) == 200_001  # type: ignore[arg-type]
+    for digest in ("", sha256_bytes(text.encode())):  # it has none where it was too large to be read
+        file = Indexed("large", "large", "", "a.py", "python", "", digest, len(text), "train", "", "")
+        assert len(lines_of(source, file, project, project)) == 200_001  # type: ignore[arg-type]
+
+
+def test_a_file_that_is_no_text_says_why_its_lines_are_not_shown(project: Path) -> None:
+    (source,) = DataConfig.model_validate({"sources": [{"kind": "folder", "path": "odd"}]}).sources
+    write(project / "odd", {"a.py": "x\0"})
+    file = Indexed("odd", "odd", "", "a.py", "python", "", sha256_bytes(b"x\0"), 2, "", "null bytes", "")
+    with pytest.raises(DataError, match=r"`a\.py` has none: holds null bytes"):
+        lines_of(source, file, project, project)  # type: ignore[arg-type]
 
 
 def test_what_is_not_there_is_one_clear_line(project: Path) -> None:
