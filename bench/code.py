@@ -18,7 +18,7 @@ from hone.layout import Layout, find_layout
 def parts(layout: Layout, benchmarks: Path) -> dict[str, Callable[[], Iterator[Row]]]:
     """What is measured, by the name that chooses it."""
     return {
-        "outline": code_outline.rows,
+        "outline": code_outline.measure,
         "scopes": code_scopes.measure,
         "flow": code_flow.measure,
         "duplicates": code_duplicates.measure,
