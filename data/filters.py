@@ -246,7 +246,7 @@ def _syntax(facts: Facts, config: FilterConfig) -> str:
     share, most = len(broken) / len(facts.lines), 0.0 if facts.file.language == "python" else config.syntax
     if share <= most:
         return ""
-    where = f"line {errors[0].place.first_line}: {errors[0].message}"
+    where = f"from line {errors[0].place.first_line} on"  # what stands there could be a secret
     return f"{share:.3f} of its lines broken, more than {most:g}; {where}"
 
 

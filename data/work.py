@@ -137,7 +137,8 @@ def curated(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rule
         tasks = sorted({(finding.suite, finding.task) for finding in findings})
         row = msgspec.structs.replace(row, overlaps=msgspec.json.encode(tasks).decode())
     if refused:
-        return msgspec.structs.replace(row, filter=refused.filter, why=refused.why)
+        why = redact(refused.why).text if rules.config.redact else refused.why  # a filter may quote the file
+        return msgspec.structs.replace(row, filter=refused.filter, why=why)
     redacted = redact(file.text) if rules.config.redact else Redacted(file.text, {})
     file = msgspec.structs.replace(file, text=redacted.text)
     signed = sign([file.text.encode()])
