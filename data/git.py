@@ -103,7 +103,7 @@ def entries(top: Path, commit: str, *paths: str, below: bool = True) -> Iterator
     for line in _records(top, "ls-tree", *options, "-l", "-z", "--full-tree", commit, *paths):
         facts, _, name = line.partition(b"\t")
         mode, _, identity, size = facts.decode().split()
-        yield GitEntry(mode, identity, int(size) if size.isdigit() else None, name.decode(errors="replace"))
+        yield GitEntry(mode, identity, int(size) if size.isdigit() else None, os.fsdecode(name))
 
 
 def objects(top: Path, identities: Sequence[str]) -> dict[str, bytes]:

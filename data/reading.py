@@ -13,6 +13,7 @@ from data.filters import FilterConfig, Rejection, too_large
 from data.git import without_login
 from data.sources import DatasetSource, FileSource, PackageSource, RepositorySource, wants
 from data.trees import Entry, Skipped, Tree
+from hone.errors import DataError
 from hone.files import sha256_bytes
 from hone.records import Record
 
@@ -39,7 +40,12 @@ def open_source(source: FileSource, root: Path, fetched: Path) -> Tree:
 
     Raises `DataError` where it is not there, with the way out.
     """
-    tree = _opened(source, root, fetched)
+    try:
+        tree = _opened(source, root, fetched)
+    except PermissionError as error:  # of its licence too: one that cannot be read could forbid everything
+        raise DataError(
+            f"source `{place_of(source)}`: `{error.filename}` may not be read; give this user the right"
+        ) from error
     return msgspec.structs.replace(tree, name=source.name or tree.name, licence=source.licence or tree.licence)
 
 
@@ -49,6 +55,13 @@ def place_of(source: FileSource) -> str:
         return source.package
     url = source.url if isinstance(source, RepositorySource) else None
     return without_login(url) if url else str(source.path)
+
+
+def meaning_of(source: FileSource) -> str:
+    """What else of a source decides how its bytes are read: of a dataset, which column is what."""
+    if not isinstance(source, DatasetSource):
+        return ""
+    return source.model_dump_json(include={"columns", "language"})
 
 
 def list_source(source: FileSource, tree: Tree, skipped: Skipped) -> Iterator[Entry]:

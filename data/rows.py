@@ -3,6 +3,8 @@
 Listed in parts of some megabytes, which are then read on their own. A row is a file; its number counts from 1.
 """
 
+import os
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from hone.errors import DataError
 from hone.records import Record
 
 PART_BYTES = 4 << 20  # of a file, at which a part ends
+BUFFER_BYTES = 1 << 20  # of a column's pages that are read at once; else it is the whole column of a row group
 FORMATS = (".jsonl", ".parquet", ".arrow")
 _LICENCES_JOIN = " AND "
 
@@ -51,7 +54,8 @@ def parts(tree: Tree, source: DatasetSource) -> Iterator[Entry]:
             _check(place, name, source.columns)
             yield from _PARTS[place.suffix](place, name)
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise DataError(f"`{place}` cannot be read as {place.suffix}: {_one_line(error)}") from error
+            said = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else _one_line(error)
+            raise DataError(f"`{place}` cannot be read as {place.suffix}: {said}") from error
 
 
 def rows(tree: Tree, entry: Entry, source: DatasetSource) -> Iterator[Row]:
@@ -98,7 +102,10 @@ def _check(place: Path, name: str, columns: Columns) -> None:
 def _jsonl_columns(place: Path) -> list[str]:
     with place.open("rb") as lines:
         line = next((line for line in lines if line.strip()), b"{}")
-    first = msgspec.json.decode(line)
+    try:
+        first = msgspec.json.decode(line.removeprefix(BOM_UTF8))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ValueError("its first line is not JSON") from None
     if not isinstance(first, dict):
         raise ValueError("its first line is not an object")
     return list(first)
@@ -116,9 +123,11 @@ def _jsonl_parts(place: Path, name: str) -> Iterator[Entry]:
     first = row = 1
     with place.open("rb") as file:
         while block := file.read(PART_BYTES):
-            block += file.readline()
             end += len(block)
             row += block.count(b"\n")
+            while not block.endswith(b"\n") and (block := file.readline(PART_BYTES)):  # a line of any length
+                end += len(block)
+                row += block.endswith(b"\n")
             yield Entry(name, identity_of(facts), end - start, start, end, first)
             start, first = end, row
 
@@ -156,25 +165,40 @@ def _jsonl_rows(place: Path, entry: Entry, _columns: Columns) -> Iterator[Mappin
     with place.open("rb") as file:
         file.seek(entry.start)
         content = file.read(entry.end - entry.start)
+    if entry.start == 0:
+        content = content.removeprefix(BOM_UTF8)
     for line in content.split(b"\n")[: content.count(b"\n") + (not content.endswith(b"\n"))]:
         try:
             found = msgspec.json.decode(line)
             yield found if isinstance(found, dict) else "not an object"
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             yield "not valid JSON"
 
 
 def _parquet_rows(place: Path, entry: Entry, columns: Columns) -> Iterator[Mapping[str, Any]]:
     wanted = sorted({column for column in columns.model_dump().values() if column})
     before = 0
-    with pq.ParquetFile(place) as file:
+    with pq.ParquetFile(place, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
         for number in range(file.metadata.num_row_groups):
             count = file.metadata.row_group(number).num_rows
             if before <= entry.start < before + count:
-                group = file.read_row_group(number, columns=wanted)
-                yield from group.slice(entry.start - before, entry.end - entry.start).to_pylist()
+                yield from _stretch(file, number, wanted, entry.start - before, entry.end - entry.start)
                 return
             before += count
+
+
+def _stretch(
+    file: pq.ParquetFile, group: int, columns: list[str], first: int, count: int
+) -> Iterator[Mapping[str, Any]]:
+    """Some rows of a row group. What is before them is read in pieces and dropped: a group may be of any size."""
+    at = 0
+    for batch in file.iter_batches(batch_size=count, row_groups=[group], columns=columns, use_threads=False):
+        start, end = max(first - at, 0), min(first + count - at, len(batch))
+        if start < end:
+            yield from batch.slice(start, end - start).to_pylist()
+        at += len(batch)
+        if at >= first + count:
+            return
 
 
 def _arrow_rows(place: Path, entry: Entry, columns: Columns) -> Iterator[Mapping[str, Any]]:

@@ -9,14 +9,16 @@ import msgspec
 from msgspec.structs import replace
 
 from data import rows
-from data.filters import FilterConfig
+from data.filters import MOST_BYTES, FilterConfig
 from data.index import Indexed, find, removed_for
-from data.reading import ReadFile, open_source, read_source
+from data.reading import Unread, open_source, read_source
 from data.redaction import redact
 from data.sources import DatasetSource, FileSource, RepositorySource
 from data.trees import Entry, Tree, listing
 from hone.errors import DataError
 from hone.records import Example, Manifest, Origin, Record, SourceUse, read_record
+
+_ANY_SIZE = FilterConfig(max_bytes=MOST_BYTES)
 
 
 class Trace(Record, frozen=True):
@@ -48,12 +50,18 @@ def trace(folder: Path, identity: str) -> Trace:
 
 
 def lines_of(source: FileSource, file: Indexed, root: Path, fetched: Path) -> list[str]:
-    """A file's lines, read from its source again and redacted. Raises `DataError` where it is gone, or not the same."""
+    """A file's lines, read from its source again and redacted.
+
+    Raises `DataError` where it is gone, not the same, or no text.
+    """
     pinned = source.model_copy(update={"commit": file.commit}) if isinstance(source, RepositorySource) else source
     tree = open_source(pinned, root, fetched)
-    for _, one in read_source(pinned, tree, list(_entry(pinned, tree, file.path)), FilterConfig()):
-        if isinstance(one, ReadFile) and (one.file.path, one.file.digest) == (file.path, file.digest):
-            return redact(one.file.text).text.split("\n")
+    for _, one in read_source(pinned, tree, list(_entry(pinned, tree, file.path)), _ANY_SIZE):
+        if one.file.path != file.path or file.digest not in ("", one.file.digest):  # a file not read has no digest
+            continue
+        if isinstance(one, Unread):
+            raise DataError(f"`{file.path}` has none: {one.rejection.why}")
+        return redact(one.file.text).text.split("\n")
     raise DataError(f"`{file.path}` is not in source `{file.source}` any more as it was; build the dataset again")
 
 

@@ -104,7 +104,7 @@ def listing(tree: Tree, wanted: Wanted, skipped: Skipped) -> Iterator[Entry]:
         return _committed(Path(tree.place), tree.commit, wanted, skipped)
     if tree.kind == "package":
         return _installed(tree, wanted, skipped)
-    return _below(Path(tree.place), "", wanted, skipped)
+    return _below(Path(tree.place), wanted, skipped)
 
 
 def contents(tree: Tree, entries: Sequence[Entry], most_bytes: int) -> Iterator[Raw]:
@@ -126,6 +126,8 @@ def _committed(top: Path, commit: str, wanted: Wanted, skipped: Skipped) -> Iter
             skipped[SUBMODULE] += 1
         elif not wanted(path):
             continue
+        elif not _is_text(path):
+            skipped[NAMELESS] += 1
         elif mode == "120000":
             skipped[LINK] += 1
         elif size is None:
@@ -140,25 +142,36 @@ def _installed(tree: Tree, wanted: Wanted, skipped: Skipped) -> Iterator[Entry]:
             yield from _entry(Path(tree.place, path), path, skipped)
 
 
-def _below(folder: Path, prefix: str, wanted: Wanted, skipped: Skipped) -> Iterator[Entry]:
+def _below(top: Path, wanted: Wanted, skipped: Skipped) -> Iterator[Entry]:
     """Folders sort as with a slash behind their names, so that whole paths come in their order."""
+    waiting = [""]  # the last one is next; folders can lie deeper than Python can call
+    while waiting:
+        path = waiting.pop()
+        if path and not path.endswith("/"):
+            yield from _entry(top / path, path, skipped)
+            continue
+        for name in reversed(_names(top / path, skipped)):
+            if name == ".git/":
+                continue
+            if not _is_text(name):
+                skipped[NAMELESS] += 1
+            elif name.endswith("/") or wanted(path + name):
+                waiting.append(path + name)
+
+
+def _names(folder: Path, skipped: Skipped) -> list[str]:
+    """What lies in a folder, sorted; other folders end with a slash."""
     try:
         with os.scandir(folder) as found:
-            names = sorted((f"{one.name}/" if one.is_dir(follow_symlinks=False) else one.name) for one in found)
+            return sorted((f"{one.name}/" if one.is_dir(follow_symlinks=False) else one.name) for one in found)
     except OSError:
         skipped[f"folders: {UNREADABLE}"] += 1
-        return
-    for name in names:
-        path = prefix + name
-        if name == ".git/":
-            continue
-        if not name.isprintable() and name.encode(errors="replace").decode() != name:  # what JSON cannot carry
-            skipped[NAMELESS] += 1
-            continue
-        if name.endswith("/"):
-            yield from _below(folder / name, path, wanted, skipped)
-        elif wanted(path):
-            yield from _entry(folder / name, path, skipped)
+        return []
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is UTF-8; JSON cannot carry others."""
+    return name.isprintable() or name.encode(errors="replace").decode() == name
 
 
 def _entry(place: Path, path: str, skipped: Skipped) -> Iterator[Entry]:

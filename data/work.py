@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from data.examples import TaskConfig, examples_of
 from data.files import CodeFile
 from data.filters import Facts, Rejection, rejected
 from data.licences import licence_in
-from data.reading import ReadFile, Unread, read_source
+from data.reading import ReadFile, Unread, meaning_of, read_source
 from data.redaction import Redacted, redact
 from data.shards import Row, earlier, key_of, read_rows, write_rows
 from data.shingles import sign
@@ -31,6 +31,7 @@ from data.suites import Suite
 from data.tasks.bodies import TO_BODY
 from data.tasks.plans import module_of
 from data.trees import Entry, Tree
+from hone.errors import DataError
 from hone.records import Example
 
 EXAMPLE_KEY_BYTES = 8
@@ -63,7 +64,7 @@ class Work:
 
     def key(self, entry: Entry) -> bytes:
         """See `key_of`. A licence that the recipe states is allowed, one that was found may not be."""
-        return key_of(self.tree.name, f"{self.tree.licence}\0{self.source.licence}", entry)
+        return key_of(self.tree.name, f"{self.tree.licence}\0{self.source.licence}\0{meaning_of(self.source)}", entry)
 
 
 def do(work: Work, rules: Rules) -> str:
@@ -88,9 +89,10 @@ def known(work: Work) -> Rows:
     wanted = {work.key(entry) for entry in work.entries}
     found: Rows = {}
     for place in earlier(work.place.parent, work.place.name)[:1]:
-        for row in read_rows(place):
-            if row.key in wanted:
-                found.setdefault(row.key, []).append(row)
+        with suppress(DataError):  # a damaged one is as good as none
+            for row in read_rows(place):
+                if row.key in wanted:
+                    found.setdefault(row.key, []).append(row)
     return found
 
 
@@ -135,7 +137,8 @@ def curated(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rule
         tasks = sorted({(finding.suite, finding.task) for finding in findings})
         row = msgspec.structs.replace(row, overlaps=msgspec.json.encode(tasks).decode())
     if refused:
-        return msgspec.structs.replace(row, filter=refused.filter, why=refused.why)
+        why = redact(refused.why).text if rules.config.redact else refused.why  # a filter may quote the file
+        return msgspec.structs.replace(row, filter=refused.filter, why=why)
     redacted = redact(file.text) if rules.config.redact else Redacted(file.text, {})
     file = msgspec.structs.replace(file, text=redacted.text)
     signed = sign([file.text.encode()])

@@ -58,7 +58,7 @@ def find_address(address: str) -> str:
         except ConnectionError as error:
             raise ClusterUnavailable(
                 "no Ray cluster runs on this machine; start one with `ray start --head`, join one with `ray start "
-                "--address=HOST:PORT`, or name it by `--ray-address` or `RAY_ADDRESS`"
+                "--address=HOST:PORT`, or name it by `RAY_ADDRESS`"
             ) from error
     host, _, port = asked.rpartition(":")
     if not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 2**16:

@@ -99,7 +99,7 @@ def _heading(example: "Example") -> "Text":
     place = f"{origin.path}:{origin.first_line}-{origin.last_line}" if origin.path else "made by data/generated.py"
     source = f"{origin.source} {origin.commit}".strip()
     facts = [example.id, source, place, origin.licence or "licence unknown", example.task]
-    return Text.assemble((" · ".join(facts), "bold"), "\n")
+    return Text.assemble((printable(" · ".join(facts)), "bold"), "\n")
 
 
 def _barred(code: "Text", bar: str) -> "Text":

@@ -19,7 +19,9 @@ def told(found: "Trace") -> "Text":
     """Everything but the lines, a fact a line."""
     from rich.text import Text
 
-    return Text("\n").join(Text.assemble((f"{name:<12}", "bold"), value) for name, value in _facts(found) if value)
+    return Text("\n").join(
+        Text.assemble((f"{name:<12}", "bold"), printable(value)) for name, value in _facts(found) if value
+    )
 
 
 def lines(found: "Trace", config: "DataConfig", layout: "Layout") -> "Text":
@@ -68,7 +70,7 @@ def _facts(found: "Trace") -> list[tuple[str, str]]:
         ("file", place),
         ("language", file.language),
         ("licence", file.licence or "unknown"),
-        ("content", f"{file.digest}, {file.size:,} bytes" if file.size else file.digest),
+        ("content", ", ".join(filter(None, (file.digest, f"{file.size:,} bytes" if file.size else "")))),
         ("decided", f"kept, {file.side}" if not file.filter else f"left out by `{file.filter}`: {file.why}"),
         ("duplicates", ", ".join(removed)),
     ]

@@ -44,7 +44,7 @@ REFUSED = [
         code_file('"""Data."""\nx = [' + "1, 22, 3,\n" * 50 + "]\n"),
         "characters a token, less than 2.5",
     ),
-    ("syntax", code_file(GOOD + "def broken(:\n    pass\n"), "of its lines broken, more than 0; line 7: "),
+    ("syntax", code_file(GOOD + "def broken(:\n    pass\n"), "of its lines broken, more than 0; from line 7 on"),
     ("comments", code_file("total = basket.price\n" * 20), "0.000 of it comments, less than 0.01"),
     ("comments", code_file("# Nothing but words stands here.\n" * 20), "of it comments, more than 0.8"),
 ]

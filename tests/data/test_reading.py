@@ -1,7 +1,10 @@
 """Sources give files with all that is known of them, or the reason why one cannot be read."""
 
 import os
+import subprocess
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,8 @@ from hone.errors import ConfigError, DataError
 from hone.files import sha256_bytes
 from tests.data.conftest import MakeCheckout, MakePackage
 from tests.data.making import MIT_TEXT, commit, documented, git, write
+
+NOBODY = 65534
 
 
 def source(**settings: object) -> FileSource:
@@ -123,6 +128,44 @@ def test_links_loops_pipes_and_what_is_unreadable_are_counted_and_never_opened(t
     files, _, skipped = read(source(kind="folder", path="src"), tmp_path)
     assert [file.path for file in files] == ["a.py"]
     assert skipped == {"symbolic links": 1, "not regular files": 1, "names that are not UTF-8": 1}
+
+
+def test_folders_may_lie_deeper_than_python_calls(tmp_path: Path) -> None:
+    write(tmp_path / "src", {"a.py": "x = 1\n"})
+    here = os.open(tmp_path / "src", os.O_RDONLY)
+    for _ in range(3_000):  # deeper than a path can be long, too
+        os.mkdir("d", dir_fd=here)
+        above, here = here, os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(above)
+    os.close(here)
+    try:
+        files, _, skipped = read(source(kind="folder", path="src"), tmp_path)
+    finally:
+        subprocess.run(["rm", "-r", str(tmp_path / "src" / "d")], check=True)  # pytest's own way is not deep enough
+    assert [file.path for file in files] == ["a.py"]
+    assert skipped == {"folders: unreadable": 1}
+
+
+@pytest.mark.parametrize("closed", ["src", "src/LICENSE"])
+def test_a_source_that_this_user_may_not_read_is_named(closed: str, tmp_path: Path) -> None:
+    write(tmp_path / "src", {"a.py": "x = 1\n", "LICENSE": MIT_TEXT})
+    (tmp_path / closed).chmod(0)
+    with an_ordinary_user(tmp_path), pytest.raises(DataError, match=rf"source `src`: `.*{closed}` may not be read"):
+        open_source(source(kind="folder", path="src"), tmp_path, tmp_path)
+
+
+@contextmanager
+def an_ordinary_user(folder: Path) -> Iterator[None]:
+    """Whoever runs the tests without the rights of root, to whom nothing is closed. `folder` can be reached."""
+    mine = os.geteuid()
+    for place in () if mine else (folder, *list(folder.parents)[:2]):
+        place.chmod(0o755)
+    if not mine:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(mine)
 
 
 def test_a_file_that_changes_after_it_was_listed_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import data.rows
 from data.config import DataConfig
 from data.filters import FilterConfig
 from data.reading import ReadFile, Unread, list_source, open_source, read_source
+from data.sources import DatasetSource
 from hone.errors import DataError
 from tests.data.making import write
 
@@ -77,6 +78,20 @@ def test_every_row_is_read_once_with_its_number(
     )
 
 
+def test_a_row_group_of_any_size_is_read_in_pieces(tmp_path: Path) -> None:
+    rows = [{"text": f"{number}{'x' * 40_000}", "path": "a.py"} for number in range(1_000)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    wanted = {"kind": "dataset", "path": "rows.parquet", "columns": {"path": "path"}}
+    (source,) = DataConfig.model_validate({"sources": [wanted]}).sources
+    assert isinstance(source, DatasetSource)
+    tree = open_source(source, tmp_path, tmp_path)
+    before = pa.total_allocated_bytes()
+    last = list(data.rows.parts(tree, source))[-1]
+    row = next(data.rows.rows(tree, last, source))
+    assert row.text == rows[last.row - 1]["text"]
+    assert pa.total_allocated_bytes() - before < 3 * data.rows.PART_BYTES
+
+
 def test_a_missing_column_is_named_with_those_that_there_are(tmp_path: Path, saved: str) -> None:
     with pytest.raises(DataError, match=r"has no column `code`; it has `content`, `file`, `lang`, `licenses`, `repo`"):
         read(tmp_path, saved, columns={**COLUMNS, "text": "code"})
@@ -87,6 +102,8 @@ def test_rows_that_are_wrong_are_refused_alone(tmp_path: Path) -> None:
     content = (
         lines([good])
         + "{broken\n[1]\n"
+        + "[" * 100_000
+        + "\n"
         + lines([{"file": "b.py"}, {**good, "lang": "Cobol 85"}, {**good, "content": "a\0"}])
     )
     write(tmp_path, {"rows.jsonl": content})
@@ -96,10 +113,16 @@ def test_rows_that_are_wrong_are_refused_alone(tmp_path: Path) -> None:
     assert refused == [
         "unreadable: not valid JSON",
         "unreadable: not an object",
+        "unreadable: not valid JSON",
         "unreadable: no text in column `content`",
         "language: `cobol 85` is none that analysis knows",
         "null bytes: holds null bytes",
     ]
+
+
+def test_a_byte_order_mark_at_the_top_is_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, {"rows.jsonl": "\ufeff" + lines(ROWS)})
+    assert [one.file.text for one in read(tmp_path, "rows.jsonl")] == [row["content"] for row in ROWS]
 
 
 def test_a_declared_encoding_in_a_row_is_not_applied_again(tmp_path: Path) -> None:
@@ -116,7 +139,8 @@ def test_a_declared_encoding_in_a_row_is_not_applied_again(tmp_path: Path) -> No
         ({"a.parquet": "no parquet"}, "a.parquet", "cannot be read as .parquet: "),
         ({"a.arrow": "no arrow"}, "a.arrow", "cannot be read as .arrow: "),
         ({"a.jsonl": "[1]\n"}, "a.jsonl", "its first line is not an object"),
-        ({"a.jsonl": b"\xff\xfe"}, "a.jsonl", "cannot be read as .jsonl: "),
+        ({"a.jsonl": b"\xff\xfe"}, "a.jsonl", "cannot be read as .jsonl: its first line is not JSON"),
+        ({"a.jsonl": "[" * 100_000}, "a.jsonl", "cannot be read as .jsonl: its first line is not JSON"),
     ],
 )
 def test_what_is_no_dataset_is_named(tmp_path: Path, files: dict[str, str], path: str, problem: str) -> None:

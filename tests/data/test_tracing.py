@@ -6,9 +6,12 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from data.tracing import trace
+from data.config import DataConfig
+from data.index import Indexed
+from data.tracing import lines_of, trace
 from hone.cli import app
 from hone.errors import DataError
+from hone.files import sha256_bytes
 from hone.records import read_examples
 from tests.data.making import MIT_TEXT, commit, documented, git, write
 
@@ -90,6 +93,23 @@ def test_every_example_has_a_file_in_the_index(project: Path) -> None:
 def test_secrets_are_shown_no_more_than_they_are_trained_on(project: Path) -> None:
     assert "return 'EMAIL_" in why(project, "shop/secret.py")["lines"]
     assert not any(b"anna@firm" in place.read_bytes() for place in (project / "artifacts" / "data").glob("*.jsonl"))
+
+
+def test_a_file_larger_than_files_are_by_default_is_shown(project: Path) -> None:
+    (source,) = DataConfig.model_validate({"sources": [{"kind": "folder", "path": "large"}]}).sources
+    text = "x = 1\n" * 200_000
+    write(project / "large", {"a.py": text})
+    for digest in ("", sha256_bytes(text.encode())):  # it has none where it was too large to be read
+        file = Indexed("large", "large", "", "a.py", "python", "", digest, len(text), "train", "", "")
+        assert len(lines_of(source, file, project, project)) == 200_001  # type: ignore[arg-type]
+
+
+def test_a_file_that_is_no_text_says_why_its_lines_are_not_shown(project: Path) -> None:
+    (source,) = DataConfig.model_validate({"sources": [{"kind": "folder", "path": "odd"}]}).sources
+    write(project / "odd", {"a.py": "x\0"})
+    file = Indexed("odd", "odd", "", "a.py", "python", "", sha256_bytes(b"x\0"), 2, "", "null bytes", "")
+    with pytest.raises(DataError, match=r"`a\.py` has none: holds null bytes"):
+        lines_of(source, file, project, project)  # type: ignore[arg-type]
 
 
 def test_what_is_not_there_is_one_clear_line(project: Path) -> None:

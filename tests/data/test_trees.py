@@ -73,6 +73,13 @@ def test_symbolic_links_in_a_commit_are_counted_and_not_followed(make_checkout: 
     assert files_of(tree)[1] == {"symbolic links": 1}
 
 
+def test_names_that_are_not_utf8_are_counted_in_a_commit_as_in_a_folder(make_checkout: MakeCheckout) -> None:
+    top = make_checkout({"a.py": "x = 1\n", os.fsdecode(b"caf\xe9.py"): "x = 2\n"})
+    tree = open_checkout(top, None)
+    assert paths(tree) == ["a.py"]
+    assert files_of(tree)[1] == {"names that are not UTF-8": 1}
+
+
 def test_an_object_that_git_has_lost_is_counted(make_checkout: MakeCheckout) -> None:
     top = make_checkout({"a.py": "x = 1\n", "b.py": "y = 2\n"})
     identity = git(top, "rev-parse", "HEAD:b.py")
