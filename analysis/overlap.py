@@ -66,14 +66,17 @@ class TokenIndex:
 
     def hits(self, text: str) -> Iterator[Hit]:
         """The runs of at least `window` tokens that the text shares with a document, each once."""
-        ids = np.array(list(map(self._ids.get, self._tokens(text), repeat(_UNKNOWN))), np.uint64)
-        hashes = _hashes(ids, self._window)
+        ids = np.fromiter(map(self._ids.get, self._tokens(text), repeat(_UNKNOWN)), np.uint64)
+        known = _known(ids, self._window)
+        if not len(known):
+            return
+        hashes = _hashes(ids, self._window)[known]
         left, right = (np.searchsorted(self._sorted, hashes, side=side) for side in ("left", "right"))
-        found = np.flatnonzero(left < right).tolist()
-        spans = [match.span() for match in self._pattern.finditer(text)] if found else []
+        found = np.flatnonzero(left < right)
+        spans = [match.span() for match in self._pattern.finditer(text)] if len(found) else []
         seen: dict[int, int] = {}  # how far to the right of it a run was found → where that ended
-        for at in found:
-            for place in self._order[left[at] : min(right[at], left[at] + PLACES)].tolist():
+        for at, first_place, end_place in zip(*(some[found].tolist() for some in (known, left, right)), strict=True):
+            for place in self._order[first_place : min(end_place, first_place + PLACES)].tolist():
                 if seen.get(place - at, 0) > at:
                     continue
                 end = at + _agreeing(ids[at:], self._stream[place:], self._window)
@@ -110,6 +113,14 @@ class TokenIndex:
         pairs = np.unique(np.stack([hashes, documents.astype(np.uint64)]), axis=1)
         values, counts = np.unique(pairs[0], return_counts=True)
         return counts[np.searchsorted(values, hashes)] <= most
+
+
+def _known(ids: Ids, window: int) -> npt.NDArray[np.int64]:
+    """Where so many in a row begin that all stand in documents; few do, and no others can agree with one."""
+    unknown = np.concatenate([[-1], np.flatnonzero(ids == _UNKNOWN), [len(ids)]])
+    counts = np.maximum(np.diff(unknown) - window, 0)  # of such places between one and the next
+    starts: npt.NDArray[np.int64] = np.repeat(unknown[:-1] + 1 - np.cumsum(counts) + counts, counts)
+    return starts + np.arange(len(starts))
 
 
 def _agreeing(ours: Ids, theirs: Ids, step: int) -> int:
