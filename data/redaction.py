@@ -25,9 +25,7 @@ _EXAMPLES = re.compile(  # RFC 2606 and 6761, and what is a file's name and no d
 )
 _IPV4 = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")  # what stands around is looked at afterwards: faster
 _IPV6 = re.compile(r"[23][0-9A-Fa-f]{3}:(?:[0-9A-Fa-f]{0,4}:){1,6}[0-9A-Fa-f]{1,4}")
-_IN_IPV4 = re.compile(
-    r"\.\d{1,3}\.\d"
-)  # parts of each, to be looked for first: a plain sign at the front makes it fast
+_IN_IPV4 = re.compile(r"\.\d{1,3}\.\d")  # a part of each that is looked for first, as it begins with a plain sign
 _IN_IPV6 = re.compile(r":[0-9A-Fa-f]{0,4}:")
 _BEFORE_ADDRESS = re.compile(
     r"(?:[\w.:+-]|(?:version|\bver|\brelease|\brev|\bv|[=<>!~]=|\^|~)\W{0,6})\Z", re.IGNORECASE
