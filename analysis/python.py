@@ -10,6 +10,7 @@ import tokenize
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import accumulate
 
 from hone.records import Record
 
@@ -122,10 +123,8 @@ class _Places:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.lines = _LINE.findall(text)
-        self.starts = [0]
-        for line in self.lines:
-            self.starts.append(self.starts[-1] + len(line))
+        self.lines = _LINE.findall(text) if "\r" in text else list(io.StringIO(text, newline="\n"))
+        self.starts = list(accumulate(map(len, self.lines), initial=0))
 
     def offset(self, line: int, column: int) -> int:
         """Where this place stands in the text."""
