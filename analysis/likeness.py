@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
-from analysis.python import is_documented, statements_in, tree_of
+from analysis.python import blocks_in, is_documented, tree_of
 from hone.files import sha256_bytes
 from hone.records import Record
 
@@ -95,7 +95,7 @@ def _functions(tree: ast.Module) -> Iterator[FunctionNode]:
         node = waiting.pop()
         if isinstance(node, FunctionNode):
             yield node
-        waiting += statements_in(node)
+        waiting += blocks_in(node)
 
 
 def _shape(function: FunctionNode) -> Shape:

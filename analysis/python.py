@@ -150,7 +150,7 @@ def _imports(tree: ast.Module, places: _Places) -> Iterator[Import]:
 
 def _functions(tree: ast.Module, places: _Places) -> Iterator[Function]:
     """Walks statements only, with a list and not by recursion: a long `elif` chain is a deep tree."""
-    pending: list[tuple[ast.AST, str, tuple[str, ...]]] = [(node, "", ()) for node in tree.body]
+    pending: list[tuple[ast.AST, str, tuple[str, ...]]] = [(node, "", ()) for node in blocks_in(tree)]
     while pending:
         node, prefix, enclosing = pending.pop()
         if isinstance(node, _DEFINITIONS):
@@ -159,12 +159,13 @@ def _functions(tree: ast.Module, places: _Places) -> Iterator[Function]:
                 yield _function(node, prefix, enclosing, colon, places)
             prefix += f"{node.name}." if isinstance(node, ast.ClassDef) else f"{node.name}.<locals>."
             enclosing = (*enclosing, places.text[places.starts[node.lineno - 1] : colon])
-        pending += [(child, prefix, enclosing) for child in statements_in(node)]
+        pending += [(child, prefix, enclosing) for child in blocks_in(node)]
 
 
-def statements_in(node: ast.AST) -> list[ast.AST]:
-    """The statements right within a statement, and the handlers and cases that hold some."""
-    return [child for part in _HOLDING.get(type(node), ()) for child in getattr(node, part)]
+def blocks_in(node: ast.AST) -> list[ast.AST]:
+    """What stands right within a statement and can hold statements itself: definitions, loops, handlers, cases …"""
+    parts = _HOLDING.get(type(node), ())
+    return [child for part in parts for child in getattr(node, part) if type(child) in _HOLDING]
 
 
 def is_documented(node: FunctionNode) -> bool:
