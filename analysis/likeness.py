@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
-from analysis.python import tree_of
+from analysis.python import blocks_in, is_documented, tree_of
 from hone.files import sha256_bytes
 from hone.records import Record
 
@@ -25,6 +25,8 @@ _FIELDS = {  # what of a node counts
     for kind in vars(ast).values()
     if isinstance(kind, type) and issubclass(kind, ast.AST)
 }
+
+_CHANGED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.AnnAssign)  # of which parts do not count
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 Shape = tuple[int, tuple[str, ...]]  # of a function: its arguments, and what its statements are
@@ -93,8 +95,7 @@ def _functions(tree: ast.Module) -> Iterator[FunctionNode]:
         node = waiting.pop()
         if isinstance(node, FunctionNode):
             yield node
-        for field in ("body", "handlers", "orelse", "finalbody", "cases"):
-            waiting += getattr(node, field, ())
+        waiting += blocks_in(node)
 
 
 def _shape(function: FunctionNode) -> Shape:
@@ -106,15 +107,15 @@ def _shape(function: FunctionNode) -> Shape:
 
 def _body(function: FunctionNode) -> list[ast.stmt]:
     """Without the docstring."""
-    documented = ast.get_docstring(function, clean=False) is not None
-    return (function.body[1:] or [ast.Pass()]) if documented else function.body
+    return (function.body[1:] or [ast.Pass()]) if is_documented(function) else function.body
 
 
 def _kind(node: ast.AST) -> str:
     """Asynchronous functions and annotated assignments count as the plain ones."""
+    kind = type(node)
     if isinstance(node, ast.AnnAssign):
         return "Assign" if node.value else "Expr"
-    return "FunctionDef" if isinstance(node, ast.AsyncFunctionDef) else type(node).__name__
+    return "FunctionDef" if kind is ast.AsyncFunctionDef else kind.__name__
 
 
 def _likeness(function: FunctionNode, *, literals: bool) -> Likeness:
@@ -146,26 +147,24 @@ class _Words:
                 words[place] = numbers.setdefault(name, f"_{len(numbers)}")
         return words
 
-    def add(self, node: object) -> int:
+    def add(self, node: ast.AST) -> int:
         """Appends a part of a tree; how many nodes it has."""
-        if not isinstance(node, ast.AST):
-            return self._add_value(node)
         if not self._literals and (literal := _literal(node)):
             self._words.append(literal)
             return 1
-        if isinstance(node, FunctionNode):
-            node = ast.FunctionDef(node.name, node.args, _body(node), [])
-        elif isinstance(node, ast.AnnAssign):
-            node = ast.Assign([node.target], node.value) if node.value else ast.Expr(node.target)
+        if isinstance(node, _CHANGED):
+            node = _plain(node)
         kind = type(node)
         self._words.append(kind.__name__)
         named, count = _NAMES.get(kind), 1
         for field in _FIELDS[kind]:
             value = getattr(node, field, None)
-            if field == named and value is not None:
+            if isinstance(value, ast.AST):
+                count += self.add(value)
+            elif field == named and value is not None:
                 self._add_name(node, value)
             else:
-                count += self.add(value)
+                count += self._add_value(value)
         return count
 
     def _add_value(self, value: object) -> int:
@@ -173,7 +172,7 @@ class _Words:
             self._words.append(repr(value))
             return 0
         self._words.append("[")
-        count = sum([self.add(one) for one in value])
+        count = sum([self.add(one) if isinstance(one, ast.AST) else self._add_value(one) for one in value])
         self._words.append("]")
         return count
 
@@ -184,9 +183,16 @@ class _Words:
             self._own.add(name)
 
 
+def _plain(node: ast.AST) -> ast.AST:
+    """A function without what does not count, an assignment without its annotation."""
+    if isinstance(node, ast.AnnAssign):
+        return ast.Assign([node.target], node.value) if node.value else ast.Expr(node.target)
+    return ast.FunctionDef(node.name, node.args, _body(node), []) if isinstance(node, FunctionNode) else node
+
+
 def _literal(node: ast.AST) -> str:
     """What a number or a string is written as, its sign included; empty for what is none."""
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
         return "number" if _literal(node.operand) == "number" else ""
     if not isinstance(node, ast.Constant) or node.value is None or isinstance(node.value, bool):
         return ""

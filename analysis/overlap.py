@@ -14,6 +14,7 @@ from hone.records import Record
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _WORD = re.compile(r"[^\W\d]\w*")  # numbers are none: those in a row are the same everywhere
+_ASCII_WORD = re.compile(_WORD.pattern, re.ASCII)  # the same in a text of ASCII alone, and faster
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # any large odd number: only speed rests on it, hits are verified
 _UNKNOWN = 0  # the id of what no indexed document holds, and of the end of each
 PLACES = 16  # of one window, looked at for each query: boilerplate stands in thousands
@@ -66,14 +67,17 @@ class TokenIndex:
 
     def hits(self, text: str) -> Iterator[Hit]:
         """The runs of at least `window` tokens that the text shares with a document, each once."""
-        ids = np.array(list(map(self._ids.get, self._tokens(text), repeat(_UNKNOWN))), np.uint64)
-        hashes = _hashes(ids, self._window)
+        ids = np.fromiter(map(self._ids.get, self._tokens(text), repeat(_UNKNOWN)), np.uint64)
+        known = _known(ids, self._window)
+        if not len(known):
+            return
+        hashes = _hashes(ids, self._window)[known]
         left, right = (np.searchsorted(self._sorted, hashes, side=side) for side in ("left", "right"))
-        found = np.flatnonzero(left < right).tolist()
-        spans = [match.span() for match in self._pattern.finditer(text)] if found else []
+        found = np.flatnonzero(left < right)
+        spans = [match.span() for match in self._pattern.finditer(text)] if len(found) else []
         seen: dict[int, int] = {}  # how far to the right of it a run was found → where that ended
-        for at in found:
-            for place in self._order[left[at] : min(right[at], left[at] + PLACES)].tolist():
+        for at, first_place, end_place in zip(*(some[found].tolist() for some in (known, left, right)), strict=True):
+            for place in self._order[first_place : min(end_place, first_place + PLACES)].tolist():
                 if seen.get(place - at, 0) > at:
                     continue
                 end = at + _agreeing(ids[at:], self._stream[place:], self._window)
@@ -98,8 +102,8 @@ class TokenIndex:
         if not self._words:
             return self._pattern.findall(text)
         if text.isascii():
-            return self._pattern.findall(text.lower())
-        return [token.lower() for token in self._pattern.findall(text)]  # a whole text in lower case splits otherwise
+            return _ASCII_WORD.findall(text.lower())
+        return list(map(str.lower, self._pattern.findall(text)))  # a whole text in lower case splits otherwise
 
     def _document(self, place: int) -> str:
         return self._names[int(np.searchsorted(self._starts, place, side="right")) - 1]
@@ -110,6 +114,14 @@ class TokenIndex:
         pairs = np.unique(np.stack([hashes, documents.astype(np.uint64)]), axis=1)
         values, counts = np.unique(pairs[0], return_counts=True)
         return counts[np.searchsorted(values, hashes)] <= most
+
+
+def _known(ids: Ids, window: int) -> npt.NDArray[np.int64]:
+    """Where so many in a row begin that all stand in documents; few do, and no others can agree with one."""
+    unknown = np.concatenate([[-1], np.flatnonzero(ids == _UNKNOWN), [len(ids)]])
+    counts = np.maximum(np.diff(unknown) - window, 0)  # of such places between one and the next
+    starts: npt.NDArray[np.int64] = np.repeat(unknown[:-1] + 1 - np.cumsum(counts) + counts, counts)
+    return starts + np.arange(len(starts))
 
 
 def _agreeing(ours: Ids, theirs: Ids, step: int) -> int:

@@ -10,6 +10,7 @@ import tokenize
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import accumulate
 
 from hone.records import Record
 
@@ -21,7 +22,13 @@ _LINE = re.compile(
 )  # as the tokenizer counts lines; `str.splitlines` knows more ends
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)  # not as a union: that takes longer to ask for
 _PARTS = ("body", "handlers", "orelse", "finalbody", "cases")  # of statements, in which a definition can stand
+_HOLDING = {  # the kinds of nodes that have such parts
+    kind: parts
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and (parts := tuple(part for part in _PARTS if part in getattr(kind, "_fields", ())))
+}
 
 
 class Fault(Record, frozen=True):
@@ -116,10 +123,8 @@ class _Places:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.lines = _LINE.findall(text)
-        self.starts = [0]
-        for line in self.lines:
-            self.starts.append(self.starts[-1] + len(line))
+        self.lines = _LINE.findall(text) if "\r" in text else list(io.StringIO(text, newline="\n"))
+        self.starts = list(accumulate(map(len, self.lines), initial=0))
 
     def offset(self, line: int, column: int) -> int:
         """Where this place stands in the text."""
@@ -145,20 +150,32 @@ def _imports(tree: ast.Module, places: _Places) -> Iterator[Import]:
 
 def _functions(tree: ast.Module, places: _Places) -> Iterator[Function]:
     """Walks statements only, with a list and not by recursion: a long `elif` chain is a deep tree."""
-    pending: list[tuple[ast.AST, str, tuple[str, ...]]] = [(node, "", ()) for node in tree.body]
+    pending: list[tuple[ast.AST, str, tuple[str, ...]]] = [(node, "", ()) for node in blocks_in(tree)]
     while pending:
         node, prefix, enclosing = pending.pop()
-        if isinstance(node, FunctionNode | ast.ClassDef):
+        if isinstance(node, _DEFINITIONS):
             colon = _colon_of(node, places)
-            if isinstance(node, FunctionNode):
+            if not isinstance(node, ast.ClassDef):
                 yield _function(node, prefix, enclosing, colon, places)
             prefix += f"{node.name}." if isinstance(node, ast.ClassDef) else f"{node.name}.<locals>."
             enclosing = (*enclosing, places.text[places.starts[node.lineno - 1] : colon])
-        pending += [(child, prefix, enclosing) for part in _PARTS for child in getattr(node, part, ())]
+        pending += [(child, prefix, enclosing) for child in blocks_in(node)]
+
+
+def blocks_in(node: ast.AST) -> list[ast.AST]:
+    """What stands right within a statement and can hold statements itself: definitions, loops, handlers, cases …"""
+    parts = _HOLDING.get(type(node), ())
+    return [child for part in parts for child in getattr(node, part) if type(child) in _HOLDING]
+
+
+def is_documented(node: FunctionNode) -> bool:
+    """Whether it has a docstring. `ast.get_docstring` takes several times as long to say so."""
+    first = node.body[0]
+    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
 
 
 def _function(node: FunctionNode, prefix: str, enclosing: tuple[str, ...], colon: int, places: _Places) -> Function:
-    docstring = ast.get_docstring(node)
+    docstring = ast.get_docstring(node) if is_documented(node) else None
     last_line = node.end_lineno or node.lineno
     start, definition, end = (
         places.starts[node.lineno - 1],

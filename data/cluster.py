@@ -12,7 +12,7 @@ from data.build import SHARD_S, Run, apart, code_digest
 from data.reading import ReadFile, Unread
 from data.shards import Row
 from data.sources import FileSource
-from data.work import Rows, Rules, Work, curated, finish, known, trouble, uncollected, unknown
+from data.work import Rows, Rules, Work, finish, known, rows_of, trouble, unknown
 from hone.cluster import connect
 from hone.errors import DataError
 
@@ -62,8 +62,7 @@ def _on_node(files: Files, source: FileSource, shared: tuple[Rules, str]) -> lis
     rules, code = shared
     if code_digest() != code:
         return "it has another version of Hone"
-    with uncollected():
-        return [curated(key, file, source, rules) for key, file in files]
+    return rows_of(files, source, rules)
 
 
 def _finished(work: Work, rows: Rows, call: Any, rules: Rules) -> tuple[Work, str]:

@@ -107,7 +107,7 @@ class Facts:
             if found := _MODULE_DOCSTRING.match(self.text):
                 strings.append(found[1])
             inside += sum(len(string.encode()) for string in strings)
-        return inside / max(len(self.signs), 1)
+        return inside / max(len(self.content), 1)
 
     @cached_property
     def tokens(self) -> int:
@@ -221,8 +221,8 @@ def _encoded(facts: Facts, config: FilterConfig) -> str:
 
 def _runs(among: npt.NDArray[np.bool_], least: int) -> list[int]:
     """The lengths of runs of so many bytes or more."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], among, [False]]).view(np.int8)))
-    lengths = edges[1::2] - edges[::2]
+    others = np.concatenate([[-1], np.flatnonzero(~among), [len(among)]])
+    lengths = np.diff(others) - 1
     return [int(length) for length in lengths[lengths >= least]]
 
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 from types import TracebackType
 
-import msgspec
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from data.tables import schema_of, table_of
 from hone.errors import DataError
 from hone.records import Record
 
@@ -30,8 +30,7 @@ class Indexed(Record, frozen=True):
     why: str
 
 
-_TYPES = {str: pa.string(), int: pa.int64()}
-_SCHEMA = pa.schema([(one.name, _TYPES[one.type]) for one in msgspec.structs.fields(Indexed)])
+_SCHEMA = schema_of(Indexed)
 
 
 class Index:
@@ -58,8 +57,7 @@ class Index:
             self._flush()
 
     def _flush(self) -> None:
-        rows = [msgspec.structs.asdict(row) for row in self._rows]
-        self._writer.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA))
+        self._writer.write_table(table_of(self._rows, _SCHEMA))
         self._rows.clear()
 
 

@@ -25,6 +25,8 @@ _EXAMPLES = re.compile(  # RFC 2606 and 6761, and what is a file's name and no d
 )
 _IPV4 = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")  # what stands around is looked at afterwards: faster
 _IPV6 = re.compile(r"[23][0-9A-Fa-f]{3}:(?:[0-9A-Fa-f]{0,4}:){1,6}[0-9A-Fa-f]{1,4}")
+_IN_IPV4 = re.compile(r"\.\d{1,3}\.\d")  # a part of each that is looked for first, as it begins with a plain sign
+_IN_IPV6 = re.compile(r":[0-9A-Fa-f]{0,4}:")
 _BEFORE_ADDRESS = re.compile(
     r"(?:[\w.:+-]|(?:version|\bver|\brelease|\brev|\bv|[=<>!~]=|\^|~)\W{0,6})\Z", re.IGNORECASE
 )
@@ -80,11 +82,11 @@ def _is_nobody(name: str, domain: str) -> bool:
 
 
 def _addresses(text: str) -> Iterator[Place]:
-    for match in _IPV4.finditer(text):
+    for match in _IPV4.finditer(text) if _IN_IPV4.search(text) else ():
         numbers = [int(number) for number in match[0].split(".")]
         if max(numbers) <= 255 and sum(numbers[:3]) >= _LEAST_SUM and _is_somebodys(text, match):
             yield Place(*match.span(), ADDRESS)
-    for match in _IPV6.finditer(text):
+    for match in _IPV6.finditer(text) if _IN_IPV6.search(text) else ():
         if _is_somebodys(text, match):
             yield Place(*match.span(), ADDRESS)
 

@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from data.tables import schema_of, table_of
 from data.trees import Entry
 from hone.errors import DataError
 from hone.records import Record
@@ -52,8 +52,7 @@ class Row(Record, frozen=True):
     example_trees: bytes = b""  # of each, 8 bytes that are equal for the same function under other names, or zeros
 
 
-_TYPES = {str: pa.string(), bytes: pa.binary(), int: pa.int64(), float: pa.float64()}
-_SCHEMA = pa.schema([(field.name, _TYPES[field.type]) for field in msgspec.structs.fields(Row)])
+_SCHEMA = schema_of(Row)
 
 
 def shards(entries: Iterable[Entry]) -> Iterator[tuple[Entry, ...]]:
@@ -93,7 +92,7 @@ def earlier(folder: Path, name: str) -> list[Path]:
 
 def write_rows(place: Path, rows: Sequence[Row]) -> None:
     """Writes a shard; it is there whole or not at all."""
-    table = pa.Table.from_pylist([msgspec.structs.asdict(row) for row in rows], schema=_SCHEMA)
+    table = table_of(rows, _SCHEMA)
     beside = place.with_name(f".{place.name}.{os.getpid()}.tmp")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +112,8 @@ def read_rows(place: Path) -> list[Row]:
 def read_columns(place: Path, *columns: str) -> list[dict[str, Any]]:
     """Some columns of a shard (without any: all), a mapping for each row. Raises `DataError` where it is damaged."""
     try:
-        table = pq.read_table(place, columns=list(columns) or None, use_threads=False)
+        with pq.ParquetFile(place) as file:  # `read_table` would import pandas
+            table = file.read(list(columns) or None, use_threads=False)
     except pa.ArrowException as error:
         raise DataError(f"`{place}` is damaged; remove it, and run again: it will be made anew") from error
     rows: list[dict[str, Any]] = table.to_pylist()

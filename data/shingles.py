@@ -67,6 +67,13 @@ class Signed(Record, frozen=True):
     def __len__(self) -> int:
         return len(self.digests) // DIGEST_BYTES
 
+    def each(self) -> tuple[list[bytes], list[bytes]]:
+        """Digests and bands, text by text."""
+        count = len(self)
+        parts = ((self.digests, DIGEST_BYTES), (self.bands, BANDS * 4))
+        digests, bands = ([whole[at * size : (at + 1) * size] for at in range(count)] for whole, size in parts)
+        return digests, bands
+
 
 def sign(texts: Sequence[bytes]) -> Signed:
     """Digests and signatures, in the texts' order."""

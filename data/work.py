@@ -1,13 +1,13 @@
 """What is done with each file on its own, in worker processes: licence, filters, signature, examples.
 
-`curated` is pure; `do` reads a shard's files and writes what came of them.
+`rows_of` is pure; `do` reads a shard's files and writes what came of them.
 """
 
 import gc
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,9 +74,8 @@ def do(work: Work, rules: Rules) -> str:
     """
     rows = known(work)
     fresh: Rows = {}
-    with uncollected():
-        for key, file in unknown(work, rows, rules.config):
-            fresh.setdefault(key, []).append(curated(key, file, work.source, rules))
+    for row in rows_of(unknown(work, rows, rules.config), work.source, rules):
+        fresh.setdefault(row.key, []).append(row)
     try:
         finish(work, rows | fresh)
     except OSError as error:
@@ -114,8 +113,24 @@ def finish(work: Work, rows: Rows) -> None:
     write_rows(work.place, [row for key in keys for row in rows.get(key, [])])
 
 
-def curated(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rules) -> Row:
-    """All that can be said of one file alone."""
+def rows_of(files: Iterable[tuple[bytes, ReadFile | Unread]], source: FileSource, rules: Rules) -> list[Row]:
+    """All that can be said of each file alone, in their order; each comes with its entry's key."""
+    with _uncollected():
+        rows = [_row(key, file, source, rules) for key, file in files]
+        return _signed(rows)
+
+
+def _signed(rows: list[Row]) -> list[Row]:
+    """With the digests and signatures of the texts that passed: made together, that takes half as long."""
+    numbers = [number for number, row in enumerate(rows) if not row.filter]
+    signed = sign([rows[number].text.encode() for number in numbers])
+    for number, digest, bands in zip(numbers, *signed.each(), strict=True):
+        rows[number] = msgspec.structs.replace(rows[number], text_digest=digest, bands=bands)
+    return rows
+
+
+def _row(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rules) -> Row:
+    """All that can be said of one file, but for its signature."""
     file = msgspec.structs.replace(read.file, licence=licence_in(read.file.text) or read.file.licence)
     refused = read.rejection if isinstance(read, Unread) else _refused(file, source, rules.config)
     findings = () if refused else rules.sieve.findings(file.text, python=file.language == "python")
@@ -141,14 +156,11 @@ def curated(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rule
         return msgspec.structs.replace(row, filter=refused.filter, why=why)
     redacted = redact(file.text) if rules.config.redact else Redacted(file.text, {})
     file = msgspec.structs.replace(file, text=redacted.text)
-    signed = sign([file.text.encode()])
     left_out: Counter[str] = Counter()
     examples = list(examples_of(file, rules.config.tasks, left_out))
     return msgspec.structs.replace(
         row,
         text=file.text,
-        text_digest=signed.digests,
-        bands=signed.bands,
         documentation=Facts(file).comments,
         redacted=msgspec.json.encode(dict(sorted(redacted.counts.items()))).decode(),
         left_out=msgspec.json.encode(dict(sorted(left_out.items()))).decode(),
@@ -193,7 +205,7 @@ def text_of(example: Example) -> str:
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def _uncollected() -> Iterator[None]:
     """Without the collector of cycles: there are none in syntax trees, and to look for them takes a seventh of all."""
     was = gc.isenabled()
     gc.disable()

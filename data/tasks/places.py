@@ -1,6 +1,9 @@
 """Places in a text: bytes and characters, lines, and cuts that split neither a line end nor a character."""
 
+import re
 from collections.abc import Callable
+
+_LINE_END = re.compile("\n")
 
 
 def offsets(text: str, source: bytes) -> Callable[[int], int]:
@@ -22,10 +25,7 @@ def line_of(text: str, at: int) -> int:
 
 def line_starts(text: str) -> list[int]:
     """Where lines begin; the end of a text is none."""
-    starts, at = [0], text.find("\n")
-    while at >= 0:
-        starts.append(at + 1)
-        at = text.find("\n", at + 1)
+    starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
     return starts[:-1] if len(starts) > 1 and starts[-1] == len(text) else starts
 
 

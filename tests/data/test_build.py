@@ -164,9 +164,8 @@ def test_in_a_shard_only_changed_files_are_worked_on(make_checkout: MakeCheckout
 
 
 def test_a_file_that_is_too_much_is_refused_alone(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(
-        sources / "src", {"heavy.py": "\n".join(f"# {number}\nx{number} = [{number}] * 2" for number in range(30_000))}
-    )
+    function = '# What follows\ndef repeated(elements):\n    """Repeats them."""\n    return elements * elements\n'
+    write(sources / "src", {"heavy.py": 8_000 * function})
     for limit in ("SHARD_S", "FILE_S"):
         monkeypatch.setattr(data.build, limit, 0.4)
     manifest = build(config(workers=1), sources)
