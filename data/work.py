@@ -121,7 +121,7 @@ def rows_of(files: Iterable[tuple[bytes, ReadFile | Unread]], source: FileSource
 
 
 def _signed(rows: list[Row]) -> list[Row]:
-    """With the digests and signatures of the texts that passed: made together, that takes half as long."""
+    """With the digests and signatures of the texts that passed: made together: a call costs something too."""
     numbers = [number for number, row in enumerate(rows) if not row.filter]
     signed = sign([rows[number].text.encode() for number in numbers])
     for number, digest, bands in zip(numbers, *signed.each(), strict=True):
