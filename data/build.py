@@ -146,7 +146,7 @@ def _curate(source: FileSource, tree: Tree, folder: Path, run: Run, progress: Pr
     total = sum(1 for _ in list_source(source, tree, Counter()))
     skipped: Counter[str] = Counter()
     places: list[Path] = []
-    done = 0
+    done = told = 0
     what = f"curating {tree.name}"
 
     def missing() -> Iterator[Work]:
@@ -165,7 +165,8 @@ def _curate(source: FileSource, tree: Tree, folder: Path, run: Run, progress: Pr
             raise DataError(
                 f"shards of `{tree.name}` cannot be written: {problem}; free the place, and run again to go on"
             )
-        done += len(work.entries)
+        done = told = done + len(work.entries)
         progress(what, done, max(done, total))
-    progress(what, total, total)
+    if told < total:
+        progress(what, total, total)
     return Curated(source, tree, place_of(source), tuple(places), skipped)
