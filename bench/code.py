@@ -2,7 +2,7 @@
 
     make bench-code
 
-Speeds are in seconds of CPU time, on one core, but for the whole curation, which takes two. Some ten minutes.
+Speeds are in seconds of CPU time, on one core, but for the whole curation, which takes two. Some five minutes.
 """
 
 import argparse
