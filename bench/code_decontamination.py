@@ -11,14 +11,13 @@ import ast
 import random
 import subprocess
 import sys
-import sysconfig
 import textwrap
-import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench.report import Row, measured, show
+from bench.measuring import library, timed
+from bench.report import Row, finish, measured
 from data.decontamination import Sieve
 from data.suites import SuiteFile, SuiteTask, read_suite
 
@@ -62,9 +61,8 @@ def false_alarms(sieve: Sieve) -> Iterator[Row]:
     texts = list(_library())
     spent = []
     for _ in range(RUNS):
-        started = time.process_time()
-        found = [sieve.findings(text, python=True) for text in texts]
-        spent.append(time.process_time() - started)
+        seconds, found = timed(lambda: [sieve.findings(text, python=True) for text in texts])
+        spent.append(seconds)
     functions = stopped = 0
     for text, findings in zip(texts, found, strict=True):
         lines = [(one.first_line, one.last_line) for one in findings]
@@ -200,12 +198,11 @@ def _is_caught(sieve: Sieve, task: SuiteTask, text: str) -> bool:
 
 
 def _library() -> Iterator[str]:
-    for path in sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py")):
-        if not {"site-packages", "dist-packages"} & set(path.parts):
-            try:
-                yield path.read_text(encoding="utf-8")
-            except UnicodeDecodeError:
-                continue
+    for path in library():
+        try:
+            yield path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
 
 
 def _functions(text: str) -> Iterator[tuple[int, int]]:
@@ -226,10 +223,7 @@ def main() -> None:
     parser.add_argument(
         "--benchmarks", type=Path, default=Path("../shared/benchmarks"), help="the folder of public data"
     )
-    rows = list(measure(parser.parse_args().benchmarks.resolve()))
-    show("Decontamination", rows)
-    if not all(row.met for row in rows):
-        sys.exit(1)
+    finish("Decontamination", measure(parser.parse_args().benchmarks.resolve()))
 
 
 if __name__ == "__main__":

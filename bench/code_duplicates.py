@@ -9,19 +9,16 @@ import ast
 import hashlib
 import random
 import re
-import sys
-import sysconfig
-import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 from datasketch import MinHash, MinHashLSH
 
-from bench.report import Row, measured, show
+from bench.measuring import library, timed
+from bench.report import Row, finish, measured
 from data.duplicates import SIMILAR, Duplicates, Member
 from data.shingles import PERMUTATIONS, TOKENS, shingle_sets, sign
 
@@ -39,10 +36,9 @@ Kept = list[int]  # of each function, the cluster's representative
 def measure() -> Iterator[Row]:
     """Every row."""
     functions, planted = corpus()
-    ours_s = min(_timed(lambda: ours(functions))[0] for _ in range(RUNS))
-    _, kept = _timed(lambda: ours(functions))
+    ours_s, kept = min(timed(lambda: ours(functions)) for _ in range(RUNS))
     for peer, method in (("datasketch", datasketch), ("text-dedup's method", text_dedup)):
-        peer_s, _ = _timed(lambda method=method: method(functions))  # type: ignore[misc]
+        peer_s, _ = timed(lambda method=method: method(functions))  # type: ignore[misc]
         yield measured(
             f"near-duplicates of {len(functions):,} functions, shingling to clusters",
             len(functions) / ours_s,
@@ -113,7 +109,7 @@ def text_dedup(functions: Sequence[str]) -> Kept:
 
 def corpus() -> tuple[list[str], list[tuple[int, int]]]:
     """Functions, and which are a planted copy of which."""
-    originals = list(_functions(Path(sysconfig.get_path("stdlib")), int(FUNCTIONS * (1 - PLANTED_SHARE))))
+    originals = list(_functions(int(FUNCTIONS * (1 - PLANTED_SHARE))))
     rng = random.Random(7)
     planted = []
     texts = list(originals)
@@ -160,10 +156,8 @@ def similarity(left: int, right: int, shingles: Sequence[set[tuple[str, ...]]]) 
     return shared / (len(ours) + len(theirs) - shared)
 
 
-def _functions(folder: Path, most: int) -> Iterator[str]:
-    for path in sorted(folder.rglob("*.py")):
-        if "site-packages" in path.parts:
-            continue
+def _functions(most: int) -> Iterator[str]:
+    for path in library():
         try:
             with warnings.catch_warnings(action="ignore"):
                 text = path.read_text(encoding="utf-8")
@@ -206,20 +200,5 @@ def _root(forest: Kept, number: int) -> int:
     return number
 
 
-def _timed(work: Callable[[], Kept]) -> tuple[float, Kept]:
-    """Processor seconds: the machine may do other things too."""
-    started = time.process_time()
-    kept = work()
-    return time.process_time() - started, kept
-
-
-def main() -> None:
-    """Measures and shows; exit code 1 where a goal is not met."""
-    rows = list(measure())
-    show("Near-duplicates", rows)
-    if not all(row.met for row in rows):
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    main()
+    finish("Near-duplicates", measure())

@@ -5,14 +5,12 @@
 From source to every chain of definition and use of every function, what reaches each block and what is live there.
 """
 
-import sys
-import sysconfig
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from analysis import parse
-from bench.report import Row, measured, show
+from bench.measuring import LIBRARY, library
+from bench.report import Row, finish, measured
 
 RUNS = 3  # the fastest counts
 STAGES = ("parse", "scopes and references", "control flow", "data flow")
@@ -21,9 +19,8 @@ SLOWEST_MB_S = 1.5
 
 def measure() -> Iterator[Row]:
     """Every row."""
-    root = Path(sysconfig.get_path("stdlib"))
-    paths = [path for path in sorted(root.rglob("*.py")) if "site-packages" not in path.parts]
-    without_tests = [path for path in paths if {"test", "tests"}.isdisjoint(path.relative_to(root).parts)]
+    paths = library()
+    without_tests = [path for path in paths if {"test", "tests"}.isdisjoint(path.relative_to(LIBRARY).parts)]
     for name, chosen in (("whole library", paths), ("library without its tests", without_tests)):
         sources = [path.read_bytes() for path in chosen]
         megabytes = sum(map(len, sources)) / 1e6
@@ -57,13 +54,5 @@ def stages(sources: list[bytes]) -> tuple[list[float], int]:
     return seconds, chains
 
 
-def main() -> None:
-    """Measures and shows; exit code 1 where a goal is not met."""
-    rows = list(measure())
-    show("Python's control and data flow", rows)
-    if not all(row.met for row in rows):
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    main()
+    finish("Python's control and data flow", measure())

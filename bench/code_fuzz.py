@@ -9,17 +9,15 @@ again, and the exit code is 1.
 import argparse
 import random
 import sys
-import sysconfig
 import time
 from collections import Counter
 from functools import cache
-from pathlib import Path
 
 from analysis import LANGUAGES, parse
 from analysis.workers import map_files
+from bench.measuring import library
 from hone.errors import AnalysisError
 
-LIBRARY = Path(sysconfig.get_path("stdlib"))
 MAX_BYTES = 40_000  # of a file that is mutated: each case should take milliseconds
 TIME_S, MEMORY_BYTES = 20.0, 500_000_000
 MOST_SHOWN = 20
@@ -38,8 +36,7 @@ TOKENS = (
 @cache
 def files() -> tuple[bytes, ...]:
     """What is mutated, in a fixed order."""
-    found = (path for path in sorted(LIBRARY.rglob("*.py")) if "site-packages" not in path.parts)
-    return tuple(path.read_bytes() for path in found if 0 < path.stat().st_size <= MAX_BYTES)
+    return tuple(path.read_bytes() for path in library() if 0 < path.stat().st_size <= MAX_BYTES)
 
 
 def mutated(seed: int, number: int) -> bytes:

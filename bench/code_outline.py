@@ -3,9 +3,7 @@
 python -m bench.code_outline
 """
 
-import sysconfig
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,9 +12,9 @@ from tree_sitter import Parser
 from analysis import LANGUAGES, parse
 from analysis.cache import Cache
 from analysis.outlines import Outline, outlines
+from bench.measuring import LIBRARY, library, timed
 from bench.report import Row, measured, show
 
-LIBRARY = Path(sysconfig.get_path("stdlib"))
 RUNS = 5  # of each side in turn; the fastest counts, in seconds of CPU time
 EDITS = 50
 LARGE_BYTES = 2_000_000  # of the file that is edited
@@ -28,11 +26,6 @@ def measure() -> Iterator[Row]:
     yield from speed(files)
     yield warm(files)
     yield edited(files)
-
-
-def library() -> list[Path]:
-    """The whole standard library, its tests included."""
-    return [path for path in sorted(LIBRARY.rglob("*.py")) if "site-packages" not in path.parts]
 
 
 def speed(files: list[Path]) -> Iterator[Row]:
@@ -101,9 +94,7 @@ def fastest(*sides: Callable[[], object]) -> list[float]:
     best = [float("inf")] * len(sides)
     for _ in range(RUNS):
         for number, side in enumerate(sides):
-            begun = time.process_time()
-            side()
-            best[number] = min(best[number], time.process_time() - begun)
+            best[number] = min(best[number], timed(side)[0])
     return best
 
 

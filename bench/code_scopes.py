@@ -6,18 +6,15 @@ From source to every name bound, one core, in CPU seconds. LibCST takes minutes 
 same part of it.
 """
 
-import sys
-import sysconfig
-import time
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from libcst import ParserSyntaxError, parse_module
 from libcst.metadata import MetadataWrapper, ScopeProvider
 
 from analysis import parse
-from bench.report import Row, measured, show
+from bench.measuring import library, timed
+from bench.report import Row, finish, measured
 
 RUNS = 3  # of ours; the fastest counts. LibCST's one is long enough
 EVERY = 40  # of the library's files, by name, one in so many is timed beside LibCST
@@ -26,7 +23,7 @@ FASTER = 20
 
 def measure() -> Iterator[Row]:
     """Every row."""
-    sources = library()
+    sources = [path.read_bytes() for path in library()]
     sample = [source for source in sources[::EVERY] if followed(source)]
     peer_s = cpu_seconds(with_libcst, sample)
     ours_s = min(cpu_seconds(ours, sample) for _ in range(RUNS))
@@ -36,12 +33,6 @@ def measure() -> Iterator[Row]:
     )  # fmt: skip
     whole_s = min(cpu_seconds(ours, sources) for _ in range(RUNS))
     yield measured("parse, scopes and references, the whole library", speed(sources, whole_s), "MB/s", "≥ 2.6")
-
-
-def library() -> list[bytes]:
-    """Every file of the standard library, its tests too."""
-    root = Path(sysconfig.get_path("stdlib"))
-    return [path.read_bytes() for path in sorted(root.rglob("*.py")) if "site-packages" not in path.parts]
 
 
 def followed(source: bytes) -> bool:
@@ -65,11 +56,9 @@ def with_libcst(source: bytes) -> None:
 
 def cpu_seconds(work: Callable[[bytes], None], sources: list[bytes]) -> float:
     """For all files, one after the other."""
-    started = time.process_time()
     with warnings.catch_warnings(action="ignore"):
-        for source in sources:
-            work(source)
-    return time.process_time() - started
+        seconds, _ = timed(lambda: [work(source) for source in sources])
+    return seconds
 
 
 def speed(sources: list[bytes], seconds: float) -> float:
@@ -77,13 +66,5 @@ def speed(sources: list[bytes], seconds: float) -> float:
     return sum(map(len, sources)) / 1e6 / seconds
 
 
-def main() -> None:
-    """Measures and shows; exit code 1 where a goal is not met."""
-    rows = list(measure())
-    show("Python's scopes", rows)
-    if not all(row.met for row in rows):
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    main()
+    finish("Python's scopes", measure())

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from bench.report import Row, measured, show, unmeasured, write_report
+from bench.report import Row, finish, measured, unmeasured, write_report
 from evaluation.sandbox import Candidate, Check, Limits, Outcome, Sandbox, open_sandbox
 from evaluation.sandbox.attacks import FORGERIES
 from evaluation.sandbox.cgroups import left_groups
@@ -309,9 +309,7 @@ def main() -> None:
     layout = find_layout()
     rows = list(measure(layout, given.benchmarks.resolve()))
     write_report(layout, "eval", rows)
-    show("Evaluation", rows)
-    if not all(row.met for row in rows):
-        sys.exit(1)
+    finish("Evaluation", rows)
 
 
 if __name__ == "__main__":

@@ -78,6 +78,14 @@ def show(title: str, rows: Iterable[Row]) -> None:
     Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH).print(table)
 
 
+def finish(title: str, rows: Iterable[Row]) -> None:
+    """Prints the rows as a table; ends the program with exit code 1 where a goal is not met."""
+    known = list(rows)
+    show(title, known)
+    if not all(row.met for row in known):
+        sys.exit(1)
+
+
 def _number(value: float) -> str:
     """Three digits that count; all of them before the point."""
     return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 1000 else f"{value:.3g}"
