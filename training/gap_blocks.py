@@ -10,7 +10,7 @@ from itertools import pairwise
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from hone.fill_formats import FORMATS, filled, is_text
+from hone.fill_formats import FORMATS, is_text
 from training.config import PretrainConfig
 
 FILL_FORMAT = FORMATS["starcoder2"]  # what the embedded base model is taught
@@ -31,18 +31,15 @@ def _cut(tokenizer: PreTrainedTokenizerFast, ids: list[int], rng: random.Random)
     start, end = _longest_document(ids, tokenizer.eos_token_id)
     text = tokenizer.decode(ids[start:end], skip_special_tokens=False)
     first, last = sorted(rng.randrange(len(text) + 1) for _ in range(2))
-    prefix, middle, suffix = text[:first], text[first:last], text[last:]
+    prefix, middle, suffix = (_ids(tokenizer, part) for part in (text[:first], text[first:last], text[last:]))
     suffix_first = rng.random() < 0.5
-    closed = [*_ids(tokenizer, middle), tokenizer.convert_tokens_to_ids(FILL_FORMAT.ends[0])]
+    closed = [*middle, tokenizer.convert_tokens_to_ids(FILL_FORMAT.ends[0])]
     sentinels = len(FILL_FORMAT.sentinels)
-    room = end - start - sentinels - len(closed) - len(_ids(tokenizer, prefix)) + (end < len(ids))
-    kept = _ids(tokenizer, suffix)[: max(0, room)]
+    room = end - start - sentinels - len(closed) - len(prefix) + (end < len(ids))
+    texts = {"{prefix}": prefix, "{suffix}": suffix[: max(0, room)]}
     parts: list[int] = []
     for part in FILL_FORMAT.suffix_first if suffix_first else FILL_FORMAT.parts:
-        if not is_text(part):
-            parts.append(tokenizer.convert_tokens_to_ids(part))
-        else:
-            parts += kept if part == "{suffix}" else _ids(tokenizer, filled(part, prefix, ""))
+        parts += texts[part] if is_text(part) else [tokenizer.convert_tokens_to_ids(part)]
     rest = ids[end + 1 :]
     whole = [*ids[:start], *parts, *closed, *rest]
     return whole if room >= 0 and len(whole) == len(ids) else ids
