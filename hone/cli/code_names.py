@@ -17,6 +17,7 @@ from hone.cli.code_given import (
 
 if TYPE_CHECKING:
     from analysis.scopes import Scope, Symbol
+    from analysis.syntax import Function
 
 MOST_LINES = 6  # of uses, that are shown of one name
 WIDEST_TYPE = 160  # characters
@@ -35,10 +36,7 @@ def symbols(
     module = read_module(file, language)
     lines = Lines(module.source)
     chosen = find_function(module, function)
-    scopes = list(module.scopes.walk())
-    if chosen is not None:
-        place = chosen.place
-        scopes = [one for one in scopes if place.start <= one.start and one.end <= place.end]
+    scopes = [one for one in module.scopes.walk() if _within(chosen, one.start, one.end)]
     if as_json:
         print_json({"language": module.language, "scopes": [_scope(one, lines) for one in scopes]})
         return
@@ -63,13 +61,10 @@ def types(
 
     module = read_module(file, language)
     chosen = find_function(module, function)
-    names, returns = module.types.names, module.types.returns
-    if chosen is not None:
-        place = chosen.place
-        names = tuple(one for one in names if place.start <= one.place.start and one.place.end <= place.end)
-        returns = tuple(one for one in returns if place.start <= one.place.start and one.place.end <= place.end)
+    names = [one for one in module.types.names if _within(chosen, one.place.start, one.place.end)]
+    returns = [one for one in module.types.returns if _within(chosen, one.place.start, one.place.end)]
     if as_json:
-        print_json({"language": module.language, "names": list(names), "returns": list(returns)})
+        print_json({"language": module.language, "names": names, "returns": returns})
         return
     for one in sorted(names, key=lambda one: one.place.start):
         name = f"{one.scope}.{one.name}" if one.scope else one.name
@@ -81,6 +76,11 @@ def types(
     kinds = [one.type for one in names] + [given.type for given in returns]
     known = sum(kind != "unknown" for kind in kinds)
     print(f"{known:,} of {len(kinds):,} are known")
+
+
+def _within(function: "Function | None", start: int, end: int) -> bool:
+    """Whether a part of the file is shown: all of it, where no function was chosen."""
+    return function is None or (function.place.start <= start and end <= function.place.end)
 
 
 def _depth(scope: "Scope") -> int:
