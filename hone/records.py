@@ -4,6 +4,7 @@ They hold facts only. Who makes a record and who reads it is said in its docstri
 the epoch, UTC. Digests are `sha256:` and 64 hex digits.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -273,10 +274,10 @@ def read_record(path: Path, kind: type[R]) -> R:
         raise DataError(f"`{path}` is not a readable {kind.__name__}: {error}") from error
 
 
-def write_examples(path: Path, examples: list[Example]) -> None:
-    """One JSON object a line, written atomically."""
+def write_records(path: Path, records: Iterable[msgspec.Struct]) -> None:
+    """One JSON object a line, written atomically; an empty file of none."""
     encoder = msgspec.json.Encoder()
-    write_atomic(path, b"".join(encoder.encode(example) + b"\n" for example in examples))
+    write_atomic(path, b"".join(encoder.encode(record) + b"\n" for record in records))
 
 
 def read_examples(path: Path) -> list[Example]:

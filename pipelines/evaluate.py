@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
-import msgspec
 from msgspec.structs import replace
 
 from evaluation.findings import Contamination
@@ -20,7 +19,7 @@ from evaluation.stored import FINDINGS_FILE, SIDES, read_stage
 from evaluation.training_data import TrainingData
 from hone.files import sha256_tree, write_atomic
 from hone.layout import Layout
-from hone.records import Evidence, Example, Manifest, read_examples, read_record, write_record
+from hone.records import Evidence, Example, Manifest, read_examples, read_record, write_record, write_records
 from pipelines.examine import counted, training_data
 from pipelines.facts import BaseModel, base_location, read_base
 from pipelines.recipe import Recipe
@@ -133,8 +132,7 @@ def _digests(layout: Layout, base: BaseModel) -> Digests:
 def _write(
     layout: Layout, evidence: Evidence, results: Sequence[TaskResult] | Sequence[FileResult], found: StageFindings
 ) -> None:
-    encoder = msgspec.json.Encoder()
-    write_atomic(layout.evaluation / "results.jsonl", b"".join(encoder.encode(result) + b"\n" for result in results))
+    write_records(layout.evaluation / "results.jsonl", results)
     write_record(layout.evaluation / FINDINGS_FILE, found)
     write_record(layout.evaluation / "metrics.json", metrics_of(evidence))
     write_atomic(layout.evaluation / "scores.csv", _scores(evidence).encode())

@@ -1,19 +1,16 @@
 """Stage `train`: training examples and the base model → artifacts/adapter."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-import msgspec
-
-from hone.files import sha256_file, write_atomic
+from hone.files import sha256_file
 from hone.layout import Layout
-from hone.records import Record, read_examples, write_record
+from hone.records import Record, read_examples, write_record, write_records
 from hone.settings import Settings
 from pipelines.facts import base_location, read_base
 from pipelines.recipe import Recipe
 from pipelines.timing import record_stage_seconds
 from pipelines.training_run import Curve, tracked_run, training_key
-from training.encoding import LeftOut, Selection
+from training.encoding import Selection
 from training.finetune import finetune
 from training.tracking import Tracker
 from training.trainer import Listener
@@ -56,7 +53,7 @@ def make_adapter(
 
     def keep_left_out(tracker: Tracker) -> None:
         (selection,) = selections
-        write_left_out(left_out_file, selection.left_out)
+        write_records(left_out_file, selection.left_out)
         tracker.measure(selection.measures)
         tracker.attach(left_out_file, "data")
 
@@ -77,9 +74,3 @@ def make_adapter(
     write_record(layout.artifacts / "training" / RUN_FILE, made)
     record_stage_seconds(layout, "train")
     return made
-
-
-def write_left_out(path: Path, left_out: Sequence[LeftOut]) -> None:
-    """One JSON object a line; an empty file where every example was trained on."""
-    encoder = msgspec.json.Encoder()
-    write_atomic(path, b"".join(encoder.encode(one) + b"\n" for one in left_out))

@@ -9,7 +9,7 @@ import pytest
 
 from data.config import DataConfig
 from data.dataset import build_dataset
-from hone.records import Example, Origin, write_examples
+from hone.records import Example, Origin, write_records
 from tests.data.making import write
 
 
@@ -55,7 +55,7 @@ def test_escape_codes_in_source_do_not_reach_the_terminal(project: Path) -> None
     evil = Example(
         id="x", prompt="# \x1b[2J[red]\n", completion="a\x1b]0;b\n", entry_point="", origin=Origin(source="s")
     )
-    write_examples(project / "artifacts" / "data" / "train.jsonl", [evil])
+    write_records(project / "artifacts" / "data" / "train.jsonl", [evil])
     done = hone(project, "show")
     assert "\x1b" not in done.stdout
     assert "[red]" in done.stdout

@@ -7,7 +7,7 @@ from typer.testing import CliRunner, Result
 
 from hone.cli.data import app
 from hone.errors import DataError, TrainingError
-from hone.records import Example, Origin, ToolCall, Turn, write_examples, write_record
+from hone.records import Example, Origin, ToolCall, Turn, write_record, write_records
 from pipelines.facts import BaseModel
 from tests.pipelines.making import make_project
 from tests.training.tokenizers_of import starcoder
@@ -25,8 +25,8 @@ TALK = Example(
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with three examples."""
     layout = make_project(tmp_path)
-    write_examples(layout.data / "train.jsonl", [GAP, LONG, TALK])
-    write_examples(layout.data / "heldout.jsonl", [GAP])
+    write_records(layout.data / "train.jsonl", [GAP, LONG, TALK])
+    write_records(layout.data / "heldout.jsonl", [GAP])
     monkeypatch.setenv("HONE_ROOT", str(tmp_path))
     return tmp_path
 
@@ -60,7 +60,7 @@ def test_what_is_left_out_says_why() -> None:
 
 
 def test_how_many_of_all_are_left_out_is_told_below(base: Path) -> None:
-    write_examples(base.parent / "data" / "train.jsonl", [GAP, LONG, LONG])
+    write_records(base.parent / "data" / "train.jsonl", [GAP, LONG, LONG])
     told = show("1", "--mask").stdout.rstrip("\n").split("\n")[-1]
     assert told == "1 of 3 examples are trained on; left out: 2 longer than `max_tokens` (first: `long`)"
 

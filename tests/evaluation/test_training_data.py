@@ -10,7 +10,7 @@ import pytest
 from evaluation.training_data import read_training_data
 from hone.errors import DataError
 from hone.files import sha256_file
-from hone.records import Example, Origin, ToolCall, Turn, write_examples
+from hone.records import Example, Origin, ToolCall, Turn, write_records
 
 
 def lines(path: Path, *rows: object) -> Path:
@@ -32,7 +32,7 @@ def test_what_stands_behind_a_gap_and_in_a_conversation_is_read_too(tmp_path):
     origin = Origin("x")
     gap = Example("gap", "a = 1\n", "b = 2\n", "", origin, task="fill", suffix="c = 3\n")
     turns = (Turn("user", "Pay 3."), Turn("assistant", "Now.", (ToolCall("pay", {"sum": 3}),)))
-    write_examples(tmp_path / "train.jsonl", [gap, Example("talk", "", "", "", origin, turns=turns)])
+    write_records(tmp_path / "train.jsonl", [gap, Example("talk", "", "", "", origin, turns=turns)])
     assert read(tmp_path / "train.jsonl") == [
         ("gap", "a = 1\nb = 2\nc = 3\n"),
         ("talk", 'Pay 3.\nNow.\n{"sum":3}'),

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from hone.errors import NonFiniteLoss, TrainingError
-from hone.records import Example, write_examples
+from hone.records import Example, write_records
 from training.checkpoints import latest_checkpoint, run_folder
 from training.config import TrainConfig
 from training.finetune import finetune
@@ -67,7 +67,7 @@ def test_a_killed_run_resumes_and_ends_with_the_same_losses(
     run: Run, base: Path, examples: list[Example], train_config: Callable[..., TrainConfig], tmp_path: Path
 ) -> None:
     whole = run("whole")
-    write_examples(tmp_path / "examples.jsonl", examples)
+    write_records(tmp_path / "examples.jsonl", examples)
     arguments = [str(base), str(tmp_path / "examples.jsonl"), train_config().model_dump_json(), str(tmp_path)]
     killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
