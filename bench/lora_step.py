@@ -99,7 +99,7 @@ def _run_side(side: str, steps: int, out: Path) -> None:
     from training.saving import load_tokenizer
 
     layout = find_layout()
-    base = base_location(layout, read_base(layout))
+    base = base_location(layout, read_base(layout).name)
     config = load_recipe(layout).train.model_copy(
         update={"steps": steps, "warmup_steps": steps // 4, "log_steps": steps, "checkpoint_steps": steps}
     )

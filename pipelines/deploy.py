@@ -64,7 +64,7 @@ def convert_version(
         progress("downloading the adapter and checking its digest")
         adapter = download(work / "adapter")
         progress("merging it into its base model")
-        merge(base_location(layout, base), adapter, work / "merged")
+        merge(base_location(layout, base.name), adapter, work / "merged")
         progress("converting to CTranslate2")
         convert(work / "merged", weights)
     finally:

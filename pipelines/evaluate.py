@@ -121,7 +121,7 @@ def _encoded(models: ModelPair, examples: Sequence[Example]) -> list[LossExample
 
 
 def _load(layout: Layout, recipe: Recipe, base: BaseModel) -> ModelPair:
-    return load_models(base_location(layout, base), layout.adapter, dtype=recipe.train.base_dtype)
+    return load_models(base_location(layout, base.name), layout.adapter, dtype=recipe.train.base_dtype)
 
 
 def _digests(layout: Layout, base: BaseModel) -> Digests:

@@ -46,10 +46,10 @@ def read_base(layout: Layout) -> BaseModel:
     return read_record(layout.base / BASE_FILE, BaseModel)
 
 
-def base_location(layout: Layout, base: BaseModel) -> str:
-    """What a loader takes: an absolute folder, or a hub name."""
-    folder = layout.root / base.name
-    return str(folder) if folder.is_dir() else base.name
+def base_location(layout: Layout, name: str) -> str:
+    """What a loader takes for a base model's name: an absolute folder, or a hub name."""
+    folder = layout.root / name
+    return str(folder) if folder.is_dir() else name
 
 
 def _git(root: Path, *arguments: str) -> str:

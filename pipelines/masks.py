@@ -54,9 +54,9 @@ class Masks:
 
 def open_masks(layout: Layout, recipe: Recipe) -> Masks:
     """Loads the tokenizer of the recipe's base model. Raises `TrainingError` where that is not there."""
-    if recipe.base_model is not None:
-        folder = layout.root / recipe.base_model
-        return Masks(load_tokenizer(str(folder) if folder.is_dir() else recipe.base_model), recipe.train.max_tokens)
-    if not (layout.base / BASE_FILE).is_file() or not (layout.base / "tokenizer.json").is_file():
-        raise TrainingError("the base model's tokenizer is not there yet; run `hone train base`")
-    return Masks(load_tokenizer(base_location(layout, read_base(layout))), recipe.train.max_tokens)
+    name = recipe.base_model
+    if name is None:
+        if not (layout.base / BASE_FILE).is_file() or not (layout.base / "tokenizer.json").is_file():
+            raise TrainingError("the base model's tokenizer is not there yet; run `hone train base`")
+        name = read_base(layout).name
+    return Masks(load_tokenizer(base_location(layout, name)), recipe.train.max_tokens)

@@ -128,7 +128,7 @@ def _local(layout: Layout, asking: Asking) -> "tuple[LocalModel, str]":
     from evaluation.suites.local import LocalModel
 
     recipe, base = load_recipe(layout), read_base(layout)
-    models = load_models(base_location(layout, base), layout.adapter, dtype=recipe.train.base_dtype)
+    models = load_models(base_location(layout, base.name), layout.adapter, dtype=recipe.train.base_dtype)
     decoding = Decoding(
         max_new_tokens=asking.max_tokens,
         temperature=asking.sampled_at,

@@ -29,7 +29,7 @@ def make_adapter(
 ) -> TrainingRun:
     """Fine-tunes the adapter."""
     base = read_base(layout)
-    location = base_location(layout, base)
+    location = base_location(layout, base.name)
     examples_file = layout.data / "train.jsonl"
     key = training_key(recipe.train.model_dump_json(), sha256_file(examples_file), base.digest)
 

@@ -51,7 +51,7 @@ def test_a_pretrained_base_is_known_by_its_bytes(layout: Layout) -> None:
     layout.base.mkdir(parents=True)
     (layout.base / "weights").write_bytes(b"one")
     one = record_base(layout, load_recipe(layout))
-    assert (one.name, base_location(layout, one)) == ("artifacts/base", str(layout.base))
+    assert (one.name, base_location(layout, one.name)) == ("artifacts/base", str(layout.base))
     (layout.base / "weights").write_bytes(b"two")
     assert record_base(layout, load_recipe(layout)).digest != one.digest
 
@@ -67,7 +67,7 @@ def test_a_local_base_is_known_by_its_bytes_and_found_from_the_project(layout: L
     model.mkdir()
     (model / "weights").write_bytes(b"one")
     base = record_base(layout, recipe_with(layout, "model"))
-    assert base_location(layout, base) == str(model)
+    assert base_location(layout, base.name) == str(model)
     (model / "weights").write_bytes(b"two")
     assert record_base(layout, recipe_with(layout, "model")).digest != base.digest
 
@@ -75,7 +75,7 @@ def test_a_local_base_is_known_by_its_bytes_and_found_from_the_project(layout: L
 def test_a_hub_name_is_known_by_its_name(layout: Layout) -> None:
     base = record_base(layout, recipe_with(layout, "somebody/model"))
     assert base.digest == sha256_bytes(b"somebody/model")
-    assert base_location(layout, base) == "somebody/model"
+    assert base_location(layout, base.name) == "somebody/model"
 
 
 def test_before_the_first_pretraining_the_message_says_what_to_run(layout: Layout) -> None:
