@@ -73,6 +73,6 @@ def choose_recipe(layout: Layout, recipe: Path) -> None:
         write_atomic(layout.root / CHOICE, text.encode())
 
 
-def load_recipe(layout: Layout) -> Recipe:
-    """The chosen recipe."""
-    return load_config(chosen_recipe(layout), Recipe)
+def load_recipe(layout: Layout, path: Path | None = None) -> Recipe:
+    """The recipe at `path`; without it, the chosen one."""
+    return load_config(path or chosen_recipe(layout), Recipe)

@@ -36,15 +36,13 @@ def build(
     Example: hone data build --recipe configs/recipes/NAME.yaml
     """
     from hone.cli.data_tables import print_manifest
-    from hone.config import load_config
     from hone.log import configure_logging
     from pipelines.curate import curate
-    from pipelines.recipe import Recipe as RecipeFile
     from pipelines.recipe import load_recipe
 
     configure_logging()
     layout = find_layout()
-    wanted = load_config(recipe, RecipeFile) if recipe else load_recipe(layout)
+    wanted = load_recipe(layout, recipe)
     chosen = {name: value for name, value in (("engine", engine), ("workers", workers)) if value is not None}
     if chosen:
         wanted = wanted.model_copy(update={"data": wanted.data.model_copy(update=chosen)})
@@ -111,8 +109,6 @@ def why(
 
     from data.tracing import trace
     from hone.cli.data_why import lines, told
-    from hone.config import load_config
-    from pipelines.recipe import Recipe as RecipeFile
     from pipelines.recipe import load_recipe
 
     layout = find_layout()
@@ -120,8 +116,7 @@ def why(
     console = Console(soft_wrap=True, highlight=False)
     console.print(told(found))
     if found.file:
-        wanted = load_config(recipe, RecipeFile) if recipe else load_recipe(layout)
-        console.print(lines(found, wanted.data, layout))
+        console.print(lines(found, load_recipe(layout, recipe).data, layout))
 
 
 def _examples(layout: "Layout", split: str, identity: str | None, task: str | None) -> "list[Example]":
