@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.report import is_met, measured, show, unmeasured, write_report
+from bench.report import finish, is_met, measured, show, unmeasured, write_report
 from hone.layout import Layout
 
 
@@ -59,3 +59,11 @@ def test_the_table_shows_figures_peers_and_what_is_not_met(capsys: pytest.Captur
     assert "dvc 4" in shown
     assert "0.5 ×" in shown
     assert shown.count("NO") == 1
+
+
+def test_a_bench_ends_with_exit_code_1_where_a_goal_is_not_met() -> None:
+    met, unmet = measured("repro", 1.0, "s", "≤ 1.5"), measured("lost", 1, "", "≤ 0")
+    finish("Spine", [met])
+    with pytest.raises(SystemExit) as ended:
+        finish("Spine", iter([met, unmet]))
+    assert ended.value.code == 1
