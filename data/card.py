@@ -41,7 +41,6 @@ class Chart(Record, frozen=True):
     unit: str
     bars: tuple[Bar, ...]
     left: int = 0  # bars that are not shown
-    upright: bool = False  # a histogram
 
 
 class SuiteView(Record, frozen=True):
@@ -187,7 +186,7 @@ def _histogram(one: Histogram) -> Chart:
     most = max(one.counts, default=0) or 1
     pairs = list(zip(one.bounds, one.counts, strict=True))[: last + 1]
     bars = tuple(Bar(_short(bound), _number(count), count / most) for bound, count in pairs)
-    return Chart(one.name, one.unit, bars, upright=True)
+    return Chart(one.name, one.unit, bars)
 
 
 def _suite(overlap: SuiteOverlap) -> SuiteView:

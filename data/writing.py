@@ -180,9 +180,8 @@ def _write_file(row: Mapping[str, Any], number: int, part: Curated, out: _Out, c
         out.rejected.write(indexed)
         return
     counts.files += 1
-    left_out = msgspec.json.decode(row["left_out"])
-    counts.skipped.update(left_out)
-    out.tally.details(msgspec.json.decode(row["redacted"]), left_out)
+    counts.skipped.update(msgspec.json.decode(row["left_out"]))
+    out.tally.redacted(msgspec.json.decode(row["redacted"]))
     for line in row["examples"].splitlines():
         out.example(side, line, commit, counts)
     if out.files_in_corpus and side == "train":
