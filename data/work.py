@@ -199,11 +199,6 @@ def _trees(file: CodeFile, examples: Sequence[Example]) -> Iterator[bytes]:
         yield bytes.fromhex(digest[7 : 7 + 2 * EXAMPLE_KEY_BYTES]) if digest else NO_TREE
 
 
-def text_of(example: Example) -> str:
-    """All that is said in it."""
-    return "\n".join([example.prompt + example.completion + example.suffix, *(turn.content for turn in example.turns)])
-
-
 @contextmanager
 def _uncollected() -> Iterator[None]:
     """Without the collector of cycles: there are none in syntax trees, and to look for them takes a seventh of all."""

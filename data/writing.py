@@ -20,7 +20,7 @@ from data.index import Index, Indexed
 from data.lines import Lines
 from data.shards import read_columns
 from data.tally import Tally
-from data.work import CONTAMINATED, NO_TREE, Rules, example_key, text_of
+from data.work import CONTAMINATED, NO_TREE, Rules, example_key
 from hone.errors import DataError
 from hone.files import sha256_bytes
 from hone.records import Example, Manifest, SourceUse, write_record
@@ -74,7 +74,7 @@ class _Out:
 
     def made(self, side: str, example: Example, counts: _Counts) -> None:
         """An example that was made of no single file, and did not pass the sieve with it."""
-        findings = self._sieve.findings(text_of(example), python=True)
+        findings = self._sieve.findings(example.text, python=True)
         if findings:
             next(self._chosen)
             self.tally.overlap(findings)
