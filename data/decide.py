@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from data.build import Curated, Progress
 from data.duplicates import Clusters, Duplicates, Member
-from data.shards import read_columns
+from data.shards import read_passed
 from data.shingles import Hashes, Numbers, Signed, shingle_sets
 from data.sources import DatasetSource, FileSource
 from data.split import SplitBy, is_heldout
@@ -47,7 +47,7 @@ def decide(sources: Sequence[Curated], by: SplitBy | None, folder: Path, progres
     counts: list[int] = []
     with Duplicates(folder) as duplicates:
         for curated, place in shards:
-            found = [row for row in read_columns(place, *_SIGNED) if not row["filter"]]
+            found = read_passed(place, *_SIGNED)
             unit = "repository" if (by or _split_by(curated.source)) == "repository" else "path"
             sides = [is_heldout(row[unit], curated.source.heldout_fraction) for row in found]
             members = [
@@ -100,7 +100,7 @@ def keys_of(joined: bytes) -> npt.NDArray[np.uint64]:
     return np.frombuffer(joined, np.uint64)
 
 
-_SIGNED = ("filter", "path", "repository", "text_digest", "bands", "documentation", "size")
+_SIGNED = ("path", "repository", "text_digest", "bands", "documentation", "size")
 
 
 def _names(shards: Sequence[tuple[Curated, Path]], counts: Sequence[int], wanted: Numbers) -> Iterator[tuple[int, str]]:
@@ -109,9 +109,9 @@ def _names(shards: Sequence[tuple[Curated, Path]], counts: Sequence[int], wanted
     for (curated, place), count in zip(shards, counts, strict=True):
         here = wanted[(wanted >= first) & (wanted < first + count)]
         if len(here):
-            passed = [row["path"] for row in read_columns(place, "filter", "path") if not row["filter"]]
+            passed = read_passed(place, "path")
             for number in here.tolist():
-                yield number, f"{curated.tree.name}/{passed[number - first]}"
+                yield number, f"{curated.tree.name}/{passed[number - first]['path']}"
         first += count
 
 
@@ -130,8 +130,7 @@ class _Texts:
     def _text(self, number: int) -> str:
         shard = int(np.searchsorted(self._starts, number, "right")) - 1
         if shard not in self._cached:
-            found = read_columns(self._shards[shard], "filter", "text")
-            self._cached[shard] = [row["text"] for row in found if not row["filter"]]
+            self._cached[shard] = [row["text"] for row in read_passed(self._shards[shard], "text")]
             if len(self._cached) > TEXTS_CACHED:
                 self._cached.popitem(last=False)
         self._cached.move_to_end(shard)

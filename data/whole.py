@@ -17,7 +17,7 @@ from data.config import DataConfig
 from data.decide import Decided
 from data.history import Commit, read_history
 from data.redaction import redact
-from data.shards import read_columns
+from data.shards import read_passed
 from data.sources import RepositorySource, wants
 from data.split import SplitBy, is_heldout
 from data.tasks.history import HistoryConfig, history_examples
@@ -33,7 +33,7 @@ def whole_examples(curated: Sequence[Curated], decided: Decided, rules: Rules, p
     first = 0
     for one in curated:
         examples = [*_planned(one, decided, first, rules.config), *_lessons(one, rules, progress)]
-        first += sum(1 for shard in one.shards for row in read_columns(shard, "filter") if not row["filter"])
+        first += sum(len(read_passed(shard)) for shard in one.shards)
         if examples:
             sides = [[example for side, example in examples if side is held] for held in (False, True)]
             name = f"{one.name}, as a whole"
@@ -47,9 +47,7 @@ def _planned(one: Curated, decided: Decided, number: int, config: DataConfig) ->
         return
     modules: defaultdict[tuple[str, bool], list[ModuleImports]] = defaultdict(list)
     for shard in one.shards:
-        for row in read_columns(shard, "repository", "filter", "imports"):
-            if row["filter"]:
-                continue
+        for row in read_passed(shard, "repository", "imports"):
             held, kept = bool(decided.heldout[number]), decided.kept[number] == number
             number += 1
             if kept and row["imports"]:

@@ -18,7 +18,7 @@ from data.decide import Decided, Flags, apart, first_of_each, keys_of
 from data.filters import FILTERS
 from data.index import Index, Indexed
 from data.lines import Lines
-from data.shards import read_columns
+from data.shards import read_columns, read_passed
 from data.tally import Tally
 from data.work import CONTAMINATED, NO_TREE, Rules, example_key
 from hone.errors import DataError
@@ -127,8 +127,7 @@ def _chosen(parts: Sequence[Part], decided: Decided) -> Flags:
             sides.append(np.array([side == "heldout" for side, _ in found], np.bool_))
             continue
         for shard in part.shards:
-            columns = read_columns(shard, "filter", "example_keys", "example_trees")
-            passed = [row for row in columns if not row["filter"]]
+            passed = read_passed(shard, "example_keys", "example_trees")
             kept = [number for number in range(len(passed)) if decided.kept[first + number] == first + number]
             keys += [passed[number]["example_keys"] for number in kept]
             trees += [passed[number]["example_trees"] for number in kept]
