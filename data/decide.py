@@ -28,6 +28,7 @@ TEXTS_CACHED = 8  # shards whose texts are kept while near-duplicates are compar
 class Decided:
     """The answers, by the numbers of the files that passed all filters, in the order of the shards."""
 
+    firsts: tuple[int, ...]  # of each source, the number of its first file
     heldout: Flags
     kept: Numbers  # of each file, the one that is kept in its place: itself, where it is
     same: Flags  # whether the file's text is that one's to the byte
@@ -42,23 +43,26 @@ def decide(sources: Sequence[Curated], by: SplitBy | None, folder: Path, progres
     repositories would hardly ever lie on both sides.
     """
     shards = [(curated, place) for curated in sources for place in curated.shards]
+    firsts: list[int] = []
     heldout: list[bool] = []
     texts: list[bytes] = []
     counts: list[int] = []
     with Duplicates(folder) as duplicates:
-        for curated, place in shards:
-            found = read_passed(place, *_SIGNED)
+        for curated in sources:
+            firsts.append(len(heldout))
             unit = "repository" if (by or _split_by(curated.source)) == "repository" else "path"
-            sides = [is_heldout(row[unit], curated.source.heldout_fraction) for row in found]
-            members = [
-                Member(f"{curated.tree.name}/{row['path']}", side, row["documentation"], row["size"])
-                for row, side in zip(found, sides, strict=True)
-            ]
-            digests = [row["text_digest"] for row in found]
-            duplicates.add(Signed(b"".join(digests), b"".join(row["bands"] for row in found)), members)
-            heldout += sides
-            texts += [digest[:8] for digest in digests]
-            counts.append(len(found))
+            for place in curated.shards:
+                found = read_passed(place, *_SIGNED)
+                sides = [is_heldout(row[unit], curated.source.heldout_fraction) for row in found]
+                members = [
+                    Member(f"{curated.tree.name}/{row['path']}", side, row["documentation"], row["size"])
+                    for row, side in zip(found, sides, strict=True)
+                ]
+                digests = [row["text_digest"] for row in found]
+                duplicates.add(Signed(b"".join(digests), b"".join(row["bands"] for row in found)), members)
+                heldout += sides
+                texts += [digest[:8] for digest in digests]
+                counts.append(len(found))
         ask = _Texts([place for _, place in shards], counts)
         clusters = duplicates.clusters(
             ask.shingles, progress=lambda done, total: progress("looking for near-duplicates", done, total)
@@ -67,6 +71,7 @@ def decide(sources: Sequence[Curated], by: SplitBy | None, folder: Path, progres
     kept = clusters.kept
     wanted = np.unique(kept[kept != np.arange(len(kept))])
     return Decided(
+        firsts=tuple(firsts),
         heldout=np.array(heldout, np.bool_),
         kept=kept,
         same=digest[kept] == digest,

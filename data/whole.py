@@ -30,10 +30,8 @@ from hone.records import Example
 def whole_examples(curated: Sequence[Curated], decided: Decided, rules: Rules, progress: Progress) -> list[Made]:
     """One part for each source that gives any. Raises `DataError` where git cannot read a history."""
     parts = []
-    first = 0
-    for one in curated:
+    for one, first in zip(curated, decided.firsts, strict=True):
         examples = [*_planned(one, decided, first, rules.config), *_lessons(one, rules, progress)]
-        first += sum(len(read_passed(shard)) for shard in one.shards)
         if examples:
             sides = [[example for side, example in examples if side is held] for held in (False, True)]
             name = f"{one.name}, as a whole"
