@@ -73,26 +73,16 @@ def do(work: Work, rules: Rules) -> str:
     Returns why it cannot be written; nothing where it is.
     """
     rows = known(work)
-    fresh: Rows = {}
-    for row in rows_of(unknown(work, rows, rules.config), work.source, rules):
-        fresh.setdefault(row.key, []).append(row)
-    try:
-        finish(work, rows | fresh)
-    except OSError as error:
-        return trouble(error)
-    return ""
+    return finish(work, rows, rows_of(unknown(work, rows, rules.config), work.source, rules))
 
 
 def known(work: Work) -> Rows:
     """What shards of an earlier state of the source say of the same files."""
     wanted = {work.key(entry) for entry in work.entries}
-    found: Rows = {}
     for place in earlier(work.place.parent, work.place.name)[:1]:
         with suppress(DataError):  # a damaged one is as good as none
-            for row in read_rows(place):
-                if row.key in wanted:
-                    found.setdefault(row.key, []).append(row)
-    return found
+            return _by_key(row for row in read_rows(place) if row.key in wanted)
+    return {}
 
 
 def unknown(work: Work, rows: Rows, config: DataConfig) -> Iterator[tuple[bytes, ReadFile | Unread]]:
@@ -107,10 +97,22 @@ def trouble(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else " ".join(str(error).split())
 
 
-def finish(work: Work, rows: Rows) -> None:
-    """Writes the shard."""
+def finish(work: Work, rows: Rows, fresh: Iterable[Row]) -> str:
+    """Writes the shard: what was known, and what was made. Returns why it cannot be written; nothing where it is."""
+    rows = rows | _by_key(fresh)
     keys = dict.fromkeys(work.key(entry) for entry in work.entries)
-    write_rows(work.place, [row for key in keys for row in rows.get(key, [])])
+    try:
+        write_rows(work.place, [row for key in keys for row in rows.get(key, [])])
+    except OSError as error:
+        return trouble(error)
+    return ""
+
+
+def _by_key(rows: Iterable[Row]) -> Rows:
+    found: Rows = {}
+    for row in rows:
+        found.setdefault(row.key, []).append(row)
+    return found
 
 
 def rows_of(files: Iterable[tuple[bytes, ReadFile | Unread]], source: FileSource, rules: Rules) -> list[Row]:
