@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from data.allowed import is_allowed
 from data.build import Curated, Progress
 from data.config import DataConfig
 from data.decide import Decided
@@ -62,8 +61,7 @@ def _lessons(one: Curated, rules: Rules, progress: Progress) -> Iterator[tuple[b
     source, wanted = one.source, rules.config.tasks.history
     if not isinstance(source, RepositorySource) or not source.history or not wanted:
         return
-    licences, stated = rules.config.licences, (source.licence,) if source.licence else ()
-    if not is_allowed(one.tree.licence, (*licences.allow, *stated), unknown=licences.unknown):
+    if not rules.config.licences.allows(one.tree.licence, stated=source.licence):
         return
     commits = read_history(
         Path(one.tree.place),

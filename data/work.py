@@ -15,7 +15,6 @@ from pathlib import Path
 import msgspec
 
 from analysis.likeness import MIN_NODES, likenesses
-from data.allowed import is_allowed
 from data.config import DataConfig
 from data.decontamination import Finding, Sieve, without
 from data.examples import TaskConfig, examples_of
@@ -215,8 +214,7 @@ def _uncollected() -> Iterator[None]:
 
 def _refused(file: CodeFile, source: FileSource, config: DataConfig) -> Rejection | None:
     """By its licence, or else by the first filter."""
-    stated = (source.licence,) if source.licence else ()
-    if not is_allowed(file.licence, (*config.licences.allow, *stated), unknown=config.licences.unknown):
+    if not config.licences.allows(file.licence, stated=source.licence):
         return Rejection("licence", f"`{file.licence}` is not allowed" if file.licence else "nothing says its licence")
     return rejected(file, config.filters)
 
