@@ -16,7 +16,7 @@ from data.card import write_card
 from data.corpus import build_corpus
 from data.decide import Decided, Flags, apart, first_of_each, keys_of
 from data.filters import FILTERS
-from data.index import Index, Indexed
+from data.index import Index, Indexed, duplicate_of
 from data.lines import Lines
 from data.shards import read_columns, read_passed
 from data.tally import Tally
@@ -164,7 +164,7 @@ def _write_file(row: Mapping[str, Any], number: int, part: Curated, out: _Out, c
     filtered, why, decided = row["filter"], row["why"], out.decided
     if not filtered and decided.kept[number] != number:
         filtered = DUPLICATE if decided.same[number] else NEAR_DUPLICATE
-        why = f"of {decided.names[int(decided.kept[number])]}"
+        why = duplicate_of(decided.names[int(decided.kept[number])])
     side = "" if filtered else "heldout" if decided.heldout[number] else "train"
     commit = part.tree.commit or row["commit"]
     facts = {name: row[name] for name in _COPIED}
