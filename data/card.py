@@ -43,6 +43,14 @@ class Chart(Record, frozen=True):
     left: int = 0  # bars that are not shown
 
 
+class Figure(Record, frozen=True):
+    """One number by itself."""
+
+    name: str
+    value: str  # as it is read
+    note: str
+
+
 class SuiteView(Record, frozen=True):
     """What of one suite was kept out."""
 
@@ -56,12 +64,12 @@ class Card(Record, frozen=True):
 
     title: str
     digest: str
-    figures: tuple[Bar, ...]  # the numbers on top; their share is of no account
+    figures: tuple[Figure, ...]  # the numbers on top
     kept: tuple[Chart, ...]
     rejected: Chart
     lengths: tuple[Chart, ...]
     twins: Chart | None
-    twin_figures: tuple[Bar, ...]
+    twin_figures: tuple[Figure, ...]
     suites: tuple[SuiteView, ...]
     redacted: Chart
     tasks: tuple[tuple[str, str, str, str], ...]  # task, train, held out, left out
@@ -84,10 +92,10 @@ def card_of(statistics: Statistics) -> Card:
         title=_title(statistics.sources),
         digest=statistics.digest,
         figures=(
-            Bar("examples to train on", _number(train), 1.0, f"{_number(heldout)} held out"),
-            Bar("files kept", _number(statistics.kept.files), 1.0, f"of {_number(statistics.read.files)} read"),
-            Bar("of code", _size(statistics.kept.bytes), 1.0, f"of {_size(statistics.read.bytes)}"),
-            Bar("duplicates removed", _number(twins.exact + twins.near if twins else 0), 1.0, "exact and near"),
+            Figure("examples to train on", _number(train), f"{_number(heldout)} held out"),
+            Figure("files kept", _number(statistics.kept.files), f"of {_number(statistics.read.files)} read"),
+            Figure("of code", _size(statistics.kept.bytes), f"of {_size(statistics.read.bytes)}"),
+            Figure("duplicates removed", _number(twins.exact + twins.near if twins else 0), "exact and near"),
         ),
         kept=tuple(
             _groups(title, groups)
@@ -105,9 +113,9 @@ def card_of(statistics: Statistics) -> Card:
         lengths=tuple(_histogram(one) for one in statistics.lengths),
         twins=_histogram(twins.clusters) if twins else None,
         twin_figures=(
-            Bar("the same", _number(twins.exact), 1.0, "by hash"),
-            Bar("nearly the same", _number(twins.near), 1.0, "Jaccard similarity, verified"),
-            Bar("too near to held-out ones", _number(twins.held_out), 1.0, "kept out of training"),
+            Figure("the same", _number(twins.exact), "by hash"),
+            Figure("nearly the same", _number(twins.near), "Jaccard similarity, verified"),
+            Figure("too near to held-out ones", _number(twins.held_out), "kept out of training"),
         )
         if twins
         else (),
