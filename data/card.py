@@ -10,13 +10,12 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from data.statistics import Group, Histogram, Sample, Statistics, SuiteOverlap
 from hone.files import write_atomic
+from hone.pages import render_page
 from hone.records import Record
 
-TEMPLATES, TEMPLATE = Path(__file__).parent, "card.html.j2"
+TEMPLATE = Path(__file__).with_name("card.html.j2")
 PAGE, LENGTHS, REJECTED = "card.html", "lengths.csv", "rejected.csv"
 NAMED = 4  # sources in the title
 BARS_SHOWN = 24  # of one kind; the others are summed up
@@ -139,16 +138,8 @@ def card_of(statistics: Statistics) -> Card:
 
 
 def render(card: Card) -> str:
-    """The page as HTML. Everything that is put in is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["visible"] = visible
-    return environment.get_template(TEMPLATE).render(card=card)
+    """The page as HTML."""
+    return render_page(TEMPLATE, {"visible": visible}, card=card)
 
 
 def visible(text: str) -> str:
