@@ -20,6 +20,10 @@ class LicenceConfig(Config):
     unknown: bool = False
     """Whether to take files of which nothing says a licence. For your own code, say it: `licence` of the source."""
 
+    def allows(self, expression: str, *, stated: str | None) -> bool:
+        """Whether files under this expression may be taken. What the recipe states of their source is allowed."""
+        return is_allowed(expression, (*self.allow, *([stated] if stated else [])), unknown=self.unknown)
+
 
 def is_allowed(expression: str, allow: Collection[str], *, unknown: bool) -> bool:
     """Whether an SPDX expression (annex D of its specification) asks for nothing but what is allowed.

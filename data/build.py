@@ -113,7 +113,7 @@ def in_workers(rules: Rules, workers: int | None) -> Run:
 
 def apart(work: Work, rules: Rules) -> str:
     """Makes a shard one file at a time, to find the one that is too much; that one is refused."""
-    rows: dict[bytes, list[Row]] = {}
+    rows: list[Row] = []
     alone = [
         Work(work.source, work.tree, (entry,), work.place.with_suffix(f".{number}"))
         for number, entry in enumerate(work.entries)
@@ -122,14 +122,9 @@ def apart(work: Work, rules: Rules) -> str:
         one = outcome.item
         if outcome.value:
             return outcome.value
-        key = one.key(one.entries[0])
-        if outcome.value is None:
-            rows[key] = [_stopped(one, outcome.reason)]
-        else:
-            rows[key] = read_rows(one.place)
+        rows += [_stopped(one, outcome.reason)] if outcome.value is None else read_rows(one.place)
         one.place.unlink(missing_ok=True)
-    finish(work, rows)
-    return ""
+    return finish(work, {}, rows)
 
 
 def _stopped(work: Work, reason: str) -> Row:

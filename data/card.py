@@ -10,13 +10,12 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from data.statistics import Group, Histogram, Sample, Statistics, SuiteOverlap
 from hone.files import write_atomic
+from hone.pages import render_page
 from hone.records import Record
 
-TEMPLATES, TEMPLATE = Path(__file__).parent, "card.html.j2"
+TEMPLATE = Path(__file__).with_name("card.html.j2")
 PAGE, LENGTHS, REJECTED = "card.html", "lengths.csv", "rejected.csv"
 NAMED = 4  # sources in the title
 BARS_SHOWN = 24  # of one kind; the others are summed up
@@ -41,7 +40,14 @@ class Chart(Record, frozen=True):
     unit: str
     bars: tuple[Bar, ...]
     left: int = 0  # bars that are not shown
-    upright: bool = False  # a histogram
+
+
+class Figure(Record, frozen=True):
+    """One number by itself."""
+
+    name: str
+    value: str  # as it is read
+    note: str
 
 
 class SuiteView(Record, frozen=True):
@@ -57,12 +63,12 @@ class Card(Record, frozen=True):
 
     title: str
     digest: str
-    figures: tuple[Bar, ...]  # the numbers on top; their share is of no account
+    figures: tuple[Figure, ...]  # the numbers on top
     kept: tuple[Chart, ...]
     rejected: Chart
     lengths: tuple[Chart, ...]
     twins: Chart | None
-    twin_figures: tuple[Bar, ...]
+    twin_figures: tuple[Figure, ...]
     suites: tuple[SuiteView, ...]
     redacted: Chart
     tasks: tuple[tuple[str, str, str, str], ...]  # task, train, held out, left out
@@ -85,10 +91,10 @@ def card_of(statistics: Statistics) -> Card:
         title=_title(statistics.sources),
         digest=statistics.digest,
         figures=(
-            Bar("examples to train on", _number(train), 1.0, f"{_number(heldout)} held out"),
-            Bar("files kept", _number(statistics.kept.files), 1.0, f"of {_number(statistics.read.files)} read"),
-            Bar("of code", _size(statistics.kept.bytes), 1.0, f"of {_size(statistics.read.bytes)}"),
-            Bar("duplicates removed", _number(twins.exact + twins.near if twins else 0), 1.0, "exact and near"),
+            Figure("examples to train on", _number(train), f"{_number(heldout)} held out"),
+            Figure("files kept", _number(statistics.kept.files), f"of {_number(statistics.read.files)} read"),
+            Figure("of code", _size(statistics.kept.bytes), f"of {_size(statistics.read.bytes)}"),
+            Figure("duplicates removed", _number(twins.exact + twins.near if twins else 0), "exact and near"),
         ),
         kept=tuple(
             _groups(title, groups)
@@ -106,9 +112,9 @@ def card_of(statistics: Statistics) -> Card:
         lengths=tuple(_histogram(one) for one in statistics.lengths),
         twins=_histogram(twins.clusters) if twins else None,
         twin_figures=(
-            Bar("the same", _number(twins.exact), 1.0, "by hash"),
-            Bar("nearly the same", _number(twins.near), 1.0, "Jaccard similarity, verified"),
-            Bar("too near to held-out ones", _number(twins.held_out), 1.0, "kept out of training"),
+            Figure("the same", _number(twins.exact), "by hash"),
+            Figure("nearly the same", _number(twins.near), "Jaccard similarity, verified"),
+            Figure("too near to held-out ones", _number(twins.held_out), "kept out of training"),
         )
         if twins
         else (),
@@ -132,16 +138,8 @@ def card_of(statistics: Statistics) -> Card:
 
 
 def render(card: Card) -> str:
-    """The page as HTML. Everything that is put in is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["visible"] = visible
-    return environment.get_template(TEMPLATE).render(card=card)
+    """The page as HTML."""
+    return render_page(TEMPLATE, {"visible": visible}, card=card)
 
 
 def visible(text: str) -> str:
@@ -187,7 +185,7 @@ def _histogram(one: Histogram) -> Chart:
     most = max(one.counts, default=0) or 1
     pairs = list(zip(one.bounds, one.counts, strict=True))[: last + 1]
     bars = tuple(Bar(_short(bound), _number(count), count / most) for bound, count in pairs)
-    return Chart(one.name, one.unit, bars, upright=True)
+    return Chart(one.name, one.unit, bars)
 
 
 def _suite(overlap: SuiteOverlap) -> SuiteView:

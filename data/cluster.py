@@ -12,7 +12,7 @@ from data.build import SHARD_S, Run, apart, code_digest
 from data.reading import ReadFile, Unread
 from data.shards import Row
 from data.sources import FileSource
-from data.work import Rows, Rules, Work, finish, known, rows_of, trouble, unknown
+from data.work import Rows, Rules, Work, finish, known, rows_of, unknown
 from hone.cluster import connect
 from hone.errors import DataError
 
@@ -84,11 +84,4 @@ def _finished(work: Work, rows: Rows, call: Any, rules: Rules) -> tuple[Work, st
         raise DataError(
             f"a node of the Ray cluster cannot take part: {found}; run `ray start` there with this very one"
         )
-    fresh: Rows = {}
-    for row in found:
-        fresh.setdefault(row.key, []).append(row)
-    try:
-        finish(work, rows | fresh)
-    except OSError as error:
-        return work, trouble(error)
-    return work, ""
+    return work, finish(work, rows, found)

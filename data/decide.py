@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from data.build import Curated, Progress
 from data.duplicates import Clusters, Duplicates, Member
-from data.shards import read_columns
+from data.shards import read_passed
 from data.shingles import Hashes, Numbers, Signed, shingle_sets
 from data.sources import DatasetSource, FileSource
 from data.split import SplitBy, is_heldout
@@ -28,6 +28,7 @@ TEXTS_CACHED = 8  # shards whose texts are kept while near-duplicates are compar
 class Decided:
     """The answers, by the numbers of the files that passed all filters, in the order of the shards."""
 
+    firsts: tuple[int, ...]  # of each source, the number of its first file
     heldout: Flags
     kept: Numbers  # of each file, the one that is kept in its place: itself, where it is
     same: Flags  # whether the file's text is that one's to the byte
@@ -42,23 +43,26 @@ def decide(sources: Sequence[Curated], by: SplitBy | None, folder: Path, progres
     repositories would hardly ever lie on both sides.
     """
     shards = [(curated, place) for curated in sources for place in curated.shards]
+    firsts: list[int] = []
     heldout: list[bool] = []
     texts: list[bytes] = []
     counts: list[int] = []
     with Duplicates(folder) as duplicates:
-        for curated, place in shards:
-            found = [row for row in read_columns(place, *_SIGNED) if not row["filter"]]
+        for curated in sources:
+            firsts.append(len(heldout))
             unit = "repository" if (by or _split_by(curated.source)) == "repository" else "path"
-            sides = [is_heldout(row[unit], curated.source.heldout_fraction) for row in found]
-            members = [
-                Member(f"{curated.tree.name}/{row['path']}", side, row["documentation"], row["size"])
-                for row, side in zip(found, sides, strict=True)
-            ]
-            digests = [row["text_digest"] for row in found]
-            duplicates.add(Signed(b"".join(digests), b"".join(row["bands"] for row in found)), members)
-            heldout += sides
-            texts += [digest[:8] for digest in digests]
-            counts.append(len(found))
+            for place in curated.shards:
+                found = read_passed(place, *_SIGNED)
+                sides = [is_heldout(row[unit], curated.source.heldout_fraction) for row in found]
+                members = [
+                    Member(f"{curated.tree.name}/{row['path']}", side, row["documentation"], row["size"])
+                    for row, side in zip(found, sides, strict=True)
+                ]
+                digests = [row["text_digest"] for row in found]
+                duplicates.add(Signed(b"".join(digests), b"".join(row["bands"] for row in found)), members)
+                heldout += sides
+                texts += [digest[:8] for digest in digests]
+                counts.append(len(found))
         ask = _Texts([place for _, place in shards], counts)
         clusters = duplicates.clusters(
             ask.shingles, progress=lambda done, total: progress("looking for near-duplicates", done, total)
@@ -67,6 +71,7 @@ def decide(sources: Sequence[Curated], by: SplitBy | None, folder: Path, progres
     kept = clusters.kept
     wanted = np.unique(kept[kept != np.arange(len(kept))])
     return Decided(
+        firsts=tuple(firsts),
         heldout=np.array(heldout, np.bool_),
         kept=kept,
         same=digest[kept] == digest,
@@ -100,7 +105,7 @@ def keys_of(joined: bytes) -> npt.NDArray[np.uint64]:
     return np.frombuffer(joined, np.uint64)
 
 
-_SIGNED = ("filter", "path", "repository", "text_digest", "bands", "documentation", "size")
+_SIGNED = ("path", "repository", "text_digest", "bands", "documentation", "size")
 
 
 def _names(shards: Sequence[tuple[Curated, Path]], counts: Sequence[int], wanted: Numbers) -> Iterator[tuple[int, str]]:
@@ -109,9 +114,9 @@ def _names(shards: Sequence[tuple[Curated, Path]], counts: Sequence[int], wanted
     for (curated, place), count in zip(shards, counts, strict=True):
         here = wanted[(wanted >= first) & (wanted < first + count)]
         if len(here):
-            passed = [row["path"] for row in read_columns(place, "filter", "path") if not row["filter"]]
+            passed = read_passed(place, "path")
             for number in here.tolist():
-                yield number, f"{curated.tree.name}/{passed[number - first]}"
+                yield number, f"{curated.tree.name}/{passed[number - first]['path']}"
         first += count
 
 
@@ -130,8 +135,7 @@ class _Texts:
     def _text(self, number: int) -> str:
         shard = int(np.searchsorted(self._starts, number, "right")) - 1
         if shard not in self._cached:
-            found = read_columns(self._shards[shard], "filter", "text")
-            self._cached[shard] = [row["text"] for row in found if not row["filter"]]
+            self._cached[shard] = [row["text"] for row in read_passed(self._shards[shard], "text")]
             if len(self._cached) > TEXTS_CACHED:
                 self._cached.popitem(last=False)
         self._cached.move_to_end(shard)

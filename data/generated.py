@@ -5,7 +5,6 @@ composition: a held-out sequence of operations is never seen in training, its si
 `corpus_documents` gives pretraining text of the same form, but of none of these operations.
 """
 
-import hashlib
 import itertools
 import random
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from data.tasks.chance import is_taken
 from hone.config import Config
 from hone.errors import DataError
 from hone.records import Example, Json, Origin, Record, TestCase
@@ -209,8 +209,7 @@ def sequences() -> Iterator[Sequence]:
 
 def is_heldout(sequence: Sequence, fraction: float) -> bool:
     """Whether a sequence belongs to the held-out side: decided by its hash alone, never by a seed."""
-    name = "/".join(operation.name for operation in sequence)
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") < fraction * 2**64
+    return is_taken(fraction, "/".join(operation.name for operation in sequence))
 
 
 def generate(source: GeneratedSource, seed: int) -> Generated:

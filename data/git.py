@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,26 +123,26 @@ def objects(top: Path, identities: Sequence[str]) -> dict[str, bytes]:
 
 def run_git(top: Path, *arguments: str, stdin: bytes = b"") -> bytes:
     """Runs git on a repository and returns what it printed. Raises `DataError` with what it said."""
-    try:
-        done = subprocess.run(_command(top, *arguments), input=stdin, capture_output=True, env=_alone(), check=False)
-    except FileNotFoundError:
-        raise _no_git() from None
-    if done.returncode:
-        raise _failed(top, arguments[0], done.stderr)
-    return done.stdout
+    return _run(top, arguments, _alone(), stdin)
 
 
 def _fetch(top: Path, url: str, *what: str) -> None:
     """With the user's own settings: their keys, helpers and proxies are what lets them in."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment |= {name: os.environ[name] for name in ("GIT_SSH", "GIT_SSH_COMMAND") if name in os.environ}
-    command = _command(top, "fetch", "-q", "--no-tags", "--force", "--no-recurse-submodules", url, *what)
+    options = ("-q", "--no-tags", "--force", "--no-recurse-submodules")
+    _run(top, ("fetch", *options, url, *what), environment | OURS)
+
+
+def _run(top: Path, arguments: Sequence[str], environment: Mapping[str, str], stdin: bytes | None = None) -> bytes:
+    """In an environment; without `stdin` it has ours."""
     try:
-        done = subprocess.run(command, capture_output=True, env=environment | OURS, check=False)
+        done = subprocess.run(_command(top, *arguments), input=stdin, capture_output=True, env=environment, check=False)
     except FileNotFoundError:
         raise _no_git() from None
     if done.returncode:
-        raise _failed(top, "fetch", done.stderr)
+        raise _failed(top, arguments[0], done.stderr)
+    return done.stdout
 
 
 def _records(top: Path, *arguments: str) -> Iterator[bytes]:
@@ -193,4 +193,5 @@ def _said(text: str) -> str:
     """The one line of git's that says what is wrong."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     fatal = [line for line in lines if line.startswith(("fatal:", "error:", "ssh:"))]
-    return (fatal or lines or ["it said nothing"])[0].partition(": ")[2] or (fatal or lines or ["it said nothing"])[0]
+    line = (fatal or lines or ["it said nothing"])[0]
+    return line.partition(": ")[2] or line

@@ -61,9 +61,14 @@ class Index:
         self._rows.clear()
 
 
+def duplicate_of(name: str) -> str:
+    """What `why` says of a file that was left out as a duplicate of another, SOURCE/PATH."""
+    return f"of {name}"
+
+
 def removed_for(folder: Path, file: Indexed) -> tuple[str, ...]:
     """The files that were left out as duplicates of this one: SOURCE/PATH."""
-    table = _rows(folder, [("why", "==", f"of {file.source}/{file.path}")])
+    table = _rows(folder, [("why", "==", duplicate_of(f"{file.source}/{file.path}"))])
     return tuple(f"{row.source}/{row.path}" for row in table)
 
 

@@ -109,10 +109,7 @@ def _from_bytes(raw: trees.Raw, size: int, tree: Tree, filters: FilterConfig) ->
         return Unread(file, size, refused)
     if raw.problem:
         return Unread(file, size, Rejection("unreadable", raw.problem))
-    text = text_of(raw.content, language)
-    if isinstance(text, Fault):
-        return Unread(file, size, _not_text(text))
-    return ReadFile(msgspec.structs.replace(file, text=text), size)
+    return _with_text(file, size, text_of(raw.content, language))
 
 
 def _from_row(row: rows.Row, tree: Tree, filters: FilterConfig) -> ReadFile | Unread:
@@ -129,13 +126,13 @@ def _from_row(row: rows.Row, tree: Tree, filters: FilterConfig) -> ReadFile | Un
     if refused := too_large(len(content), filters):
         return Unread(file, len(content), refused)
     text = text_of(content, "")  # its bytes are ours: what it declares of its encoding was true elsewhere
+    return _with_text(file, len(content), text)
+
+
+def _with_text(file: CodeFile, size: int, text: str | Fault) -> ReadFile | Unread:
     if isinstance(text, Fault):
-        return Unread(file, len(content), _not_text(text))
-    return ReadFile(msgspec.structs.replace(file, text=text), len(content))
-
-
-def _not_text(fault: Fault) -> Rejection:
-    return Rejection(fault.reason, " ".join(fault.message.split()))
+        return Unread(file, size, Rejection(text.reason, " ".join(text.message.split())))
+    return ReadFile(msgspec.structs.replace(file, text=text), size)
 
 
 _NAMES = {"c#": "csharp", "c++": "cpp", "js": "javascript", "ts": "typescript"}  # how datasets call some languages

@@ -91,8 +91,7 @@ def _files(path: Path) -> list[Path]:
 def _check(place: Path, name: str, columns: Columns) -> None:
     """Raises where a column is missing, with those that there are."""
     known = _COLUMNS[place.suffix](place)
-    wanted = [column for column in columns.model_dump().values() if column]
-    missing = [column for column in wanted if column not in known]
+    missing = [column for column in columns.named if column not in known]
     if known and missing:
         raise DataError(
             f"dataset file `{name}` has no column `{missing[0]}`; it has {', '.join(f'`{one}`' for one in known)}"
@@ -139,11 +138,7 @@ def _parquet_parts(place: Path, name: str) -> Iterator[Entry]:
     with pq.ParquetFile(place) as file:
         for number in range(file.metadata.num_row_groups):
             group = file.metadata.row_group(number)
-            each = max(1, group.total_byte_size // max(group.num_rows, 1))
-            step = max(1, PART_BYTES // each)
-            for first in range(start, start + group.num_rows, step):
-                last = min(first + step, start + group.num_rows)
-                yield Entry(name, identity, (last - first) * each, first, last, first + 1)
+            yield from _runs(name, identity, start, group.num_rows, group.total_byte_size)
             start += group.num_rows
 
 
@@ -153,12 +148,17 @@ def _arrow_parts(place: Path, name: str) -> Iterator[Entry]:
     start = 0
     with pa.memory_map(str(place)) as file:
         for batch in _arrow(file):
-            each = max(1, batch.nbytes // max(batch.num_rows, 1))
-            step = max(1, PART_BYTES // each)
-            for first in range(start, start + batch.num_rows, step):
-                last = min(first + step, start + batch.num_rows)
-                yield Entry(name, identity, (last - first) * each, first, last, first + 1)
+            yield from _runs(name, identity, start, batch.num_rows, batch.nbytes)
             start += batch.num_rows
+
+
+def _runs(name: str, identity: str, start: int, count: int, size: int) -> Iterator[Entry]:
+    """So many rows from `start` on, of `size` bytes together, in runs of `PART_BYTES`."""
+    each = max(1, size // max(count, 1))
+    step = max(1, PART_BYTES // each)
+    for first in range(start, start + count, step):
+        last = min(first + step, start + count)
+        yield Entry(name, identity, (last - first) * each, first, last, first + 1)
 
 
 def _jsonl_rows(place: Path, entry: Entry, _columns: Columns) -> Iterator[Mapping[str, Any] | str]:
@@ -176,13 +176,12 @@ def _jsonl_rows(place: Path, entry: Entry, _columns: Columns) -> Iterator[Mappin
 
 
 def _parquet_rows(place: Path, entry: Entry, columns: Columns) -> Iterator[Mapping[str, Any]]:
-    wanted = sorted({column for column in columns.model_dump().values() if column})
     before = 0
     with pq.ParquetFile(place, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
         for number in range(file.metadata.num_row_groups):
             count = file.metadata.row_group(number).num_rows
             if before <= entry.start < before + count:
-                yield from _stretch(file, number, wanted, entry.start - before, entry.end - entry.start)
+                yield from _stretch(file, number, columns.named, entry.start - before, entry.end - entry.start)
                 return
             before += count
 
@@ -202,12 +201,11 @@ def _stretch(
 
 
 def _arrow_rows(place: Path, entry: Entry, columns: Columns) -> Iterator[Mapping[str, Any]]:
-    wanted = sorted({column for column in columns.model_dump().values() if column})
     before = 0
     with pa.memory_map(str(place)) as file:
         for batch in _arrow(file):
             if before <= entry.start < before + batch.num_rows:
-                yield from batch.select(wanted).slice(entry.start - before, entry.end - entry.start).to_pylist()
+                yield from batch.select(columns.named).slice(entry.start - before, entry.end - entry.start).to_pylist()
                 return
             before += batch.num_rows
 

@@ -5,9 +5,7 @@ next. What is known of a shard lies in one Parquet file, named by all that it de
 """
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from data.tables import schema_of, table_of
 from data.trees import Entry
 from hone.errors import DataError
+from hone.files import replacing
 from hone.records import Record
 
 MOST_BYTES = 4 << 20  # of files in a shard, with those above it in a worker's memory some twenty times over
@@ -93,15 +92,8 @@ def earlier(folder: Path, name: str) -> list[Path]:
 def write_rows(place: Path, rows: Sequence[Row]) -> None:
     """Writes a shard; it is there whole or not at all."""
     table = table_of(rows, _SCHEMA)
-    beside = place.with_name(f".{place.name}.{os.getpid()}.tmp")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(place) as beside:
         pq.write_table(table, beside, compression="zstd", compression_level=1, use_dictionary=["language", "licence"])
-        beside.replace(place)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink()
-        raise
 
 
 def read_rows(place: Path) -> list[Row]:
@@ -118,6 +110,11 @@ def read_columns(place: Path, *columns: str) -> list[dict[str, Any]]:
         raise DataError(f"`{place}` is damaged; remove it, and run again: it will be made anew") from error
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
+
+
+def read_passed(place: Path, *columns: str) -> list[dict[str, Any]]:
+    """The same of the files that passed all filters alone."""
+    return [row for row in read_columns(place, "filter", *columns) if not row["filter"]]
 
 
 def _hash(*parts: str | bytes) -> bytes:

@@ -108,6 +108,11 @@ class Columns(Config):
     """What is split as one."""
     commit: str | None = None
 
+    @property
+    def named(self) -> list[str]:
+        """The columns to read, each once."""
+        return list(dict.fromkeys(column for column in self.model_dump().values() if column))
+
 
 class DatasetSource(Config):
     """The rows of a dataset on this machine: each is a file."""

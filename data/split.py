@@ -5,12 +5,13 @@ both, `data.duplicates` keeps a held-out one and drops all others. So a corpus t
 test to train, nor a near-duplicate of one.
 """
 
-import hashlib
 from typing import Literal
+
+from data.tasks.chance import is_taken
 
 SplitBy = Literal["repository", "file"]
 
 
 def is_heldout(unit: str, fraction: float) -> bool:
     """Whether a unit is on the held-out side: decided by the hash of its name alone."""
-    return int.from_bytes(hashlib.sha256(unit.encode("utf-8", "surrogatepass")).digest()[:8], "big") < fraction * 2**64
+    return is_taken(fraction, unit)

@@ -29,7 +29,6 @@ from hone.records import Example
 
 SAMPLES = 3  # of each task
 SAMPLE_CHARS = 3_000  # an example with more is no sample
-NEAR, EXACT = "near_duplicate", "duplicate"  # as `rejected.jsonl` calls them, beside the names of filters
 
 
 @dataclass
@@ -57,7 +56,6 @@ class Tally:
         self._overlaps: Counter[tuple[str, str]] = Counter()
         self._near_heldout = 0
         self._made: dict[str, Counter[str]] = {"train": Counter(), "heldout": Counter()}
-        self._left_out: Counter[str] = Counter()
         self._lengths = {name: [0] * len(LENGTHS) for name in ("file", "prompt", "completion")}
         self._samples: defaultdict[str, list[Sample]] = defaultdict(list)
 
@@ -77,10 +75,9 @@ class Tally:
         """What of suites was found elsewhere than in a source's file."""
         self._overlaps.update({(one.suite, one.task) for one in findings})
 
-    def details(self, redacted: Mapping[str, int], left_out: Mapping[str, int]) -> None:
-        """What was changed in a kept file, and what made no example."""
-        self._redacted.update(redacted)
-        self._left_out.update(left_out)
+    def redacted(self, counts: Mapping[str, int]) -> None:
+        """What was changed in a kept file."""
+        self._redacted.update(counts)
 
     def example(self, example: Example, side: str) -> None:
         """One example that is written."""

@@ -11,13 +11,12 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from data.allowed import is_allowed
 from data.build import Curated, Progress
 from data.config import DataConfig
 from data.decide import Decided
 from data.history import Commit, read_history
 from data.redaction import redact
-from data.shards import read_columns
+from data.shards import read_passed
 from data.sources import RepositorySource, wants
 from data.split import SplitBy, is_heldout
 from data.tasks.history import HistoryConfig, history_examples
@@ -30,10 +29,8 @@ from hone.records import Example
 def whole_examples(curated: Sequence[Curated], decided: Decided, rules: Rules, progress: Progress) -> list[Made]:
     """One part for each source that gives any. Raises `DataError` where git cannot read a history."""
     parts = []
-    first = 0
-    for one in curated:
+    for one, first in zip(curated, decided.firsts, strict=True):
         examples = [*_planned(one, decided, first, rules.config), *_lessons(one, rules, progress)]
-        first += sum(1 for shard in one.shards for row in read_columns(shard, "filter") if not row["filter"])
         if examples:
             sides = [[example for side, example in examples if side is held] for held in (False, True)]
             name = f"{one.name}, as a whole"
@@ -47,9 +44,7 @@ def _planned(one: Curated, decided: Decided, number: int, config: DataConfig) ->
         return
     modules: defaultdict[tuple[str, bool], list[ModuleImports]] = defaultdict(list)
     for shard in one.shards:
-        for row in read_columns(shard, "repository", "filter", "imports"):
-            if row["filter"]:
-                continue
+        for row in read_passed(shard, "repository", "imports"):
             held, kept = bool(decided.heldout[number]), decided.kept[number] == number
             number += 1
             if kept and row["imports"]:
@@ -66,8 +61,7 @@ def _lessons(one: Curated, rules: Rules, progress: Progress) -> Iterator[tuple[b
     source, wanted = one.source, rules.config.tasks.history
     if not isinstance(source, RepositorySource) or not source.history or not wanted:
         return
-    licences, stated = rules.config.licences, (source.licence,) if source.licence else ()
-    if not is_allowed(one.tree.licence, (*licences.allow, *stated), unknown=licences.unknown):
+    if not rules.config.licences.allows(one.tree.licence, stated=source.licence):
         return
     commits = read_history(
         Path(one.tree.place),

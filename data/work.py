@@ -15,7 +15,6 @@ from pathlib import Path
 import msgspec
 
 from analysis.likeness import MIN_NODES, likenesses
-from data.allowed import is_allowed
 from data.config import DataConfig
 from data.decontamination import Finding, Sieve, without
 from data.examples import TaskConfig, examples_of
@@ -73,26 +72,16 @@ def do(work: Work, rules: Rules) -> str:
     Returns why it cannot be written; nothing where it is.
     """
     rows = known(work)
-    fresh: Rows = {}
-    for row in rows_of(unknown(work, rows, rules.config), work.source, rules):
-        fresh.setdefault(row.key, []).append(row)
-    try:
-        finish(work, rows | fresh)
-    except OSError as error:
-        return trouble(error)
-    return ""
+    return finish(work, rows, rows_of(unknown(work, rows, rules.config), work.source, rules))
 
 
 def known(work: Work) -> Rows:
     """What shards of an earlier state of the source say of the same files."""
     wanted = {work.key(entry) for entry in work.entries}
-    found: Rows = {}
     for place in earlier(work.place.parent, work.place.name)[:1]:
         with suppress(DataError):  # a damaged one is as good as none
-            for row in read_rows(place):
-                if row.key in wanted:
-                    found.setdefault(row.key, []).append(row)
-    return found
+            return _by_key(row for row in read_rows(place) if row.key in wanted)
+    return {}
 
 
 def unknown(work: Work, rows: Rows, config: DataConfig) -> Iterator[tuple[bytes, ReadFile | Unread]]:
@@ -107,10 +96,22 @@ def trouble(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else " ".join(str(error).split())
 
 
-def finish(work: Work, rows: Rows) -> None:
-    """Writes the shard."""
+def finish(work: Work, rows: Rows, fresh: Iterable[Row]) -> str:
+    """Writes the shard: what was known, and what was made. Returns why it cannot be written; nothing where it is."""
+    rows = rows | _by_key(fresh)
     keys = dict.fromkeys(work.key(entry) for entry in work.entries)
-    write_rows(work.place, [row for key in keys for row in rows.get(key, [])])
+    try:
+        write_rows(work.place, [row for key in keys for row in rows.get(key, [])])
+    except OSError as error:
+        return trouble(error)
+    return ""
+
+
+def _by_key(rows: Iterable[Row]) -> Rows:
+    found: Rows = {}
+    for row in rows:
+        found.setdefault(row.key, []).append(row)
+    return found
 
 
 def rows_of(files: Iterable[tuple[bytes, ReadFile | Unread]], source: FileSource, rules: Rules) -> list[Row]:
@@ -199,11 +200,6 @@ def _trees(file: CodeFile, examples: Sequence[Example]) -> Iterator[bytes]:
         yield bytes.fromhex(digest[7 : 7 + 2 * EXAMPLE_KEY_BYTES]) if digest else NO_TREE
 
 
-def text_of(example: Example) -> str:
-    """All that is said in it."""
-    return "\n".join([example.prompt + example.completion + example.suffix, *(turn.content for turn in example.turns)])
-
-
 @contextmanager
 def _uncollected() -> Iterator[None]:
     """Without the collector of cycles: there are none in syntax trees, and to look for them takes a seventh of all."""
@@ -218,8 +214,7 @@ def _uncollected() -> Iterator[None]:
 
 def _refused(file: CodeFile, source: FileSource, config: DataConfig) -> Rejection | None:
     """By its licence, or else by the first filter."""
-    stated = (source.licence,) if source.licence else ()
-    if not is_allowed(file.licence, (*config.licences.allow, *stated), unknown=config.licences.unknown):
+    if not config.licences.allows(file.licence, stated=source.licence):
         return Rejection("licence", f"`{file.licence}` is not allowed" if file.licence else "nothing says its licence")
     return rejected(file, config.filters)
 

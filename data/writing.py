@@ -16,11 +16,11 @@ from data.card import write_card
 from data.corpus import build_corpus
 from data.decide import Decided, Flags, apart, first_of_each, keys_of
 from data.filters import FILTERS
-from data.index import Index, Indexed
+from data.index import Index, Indexed, duplicate_of
 from data.lines import Lines
-from data.shards import read_columns
+from data.shards import read_columns, read_passed
 from data.tally import Tally
-from data.work import CONTAMINATED, NO_TREE, Rules, example_key, text_of
+from data.work import CONTAMINATED, NO_TREE, Rules, example_key
 from hone.errors import DataError
 from hone.files import sha256_bytes
 from hone.records import Example, Manifest, SourceUse, write_record
@@ -74,7 +74,7 @@ class _Out:
 
     def made(self, side: str, example: Example, counts: _Counts) -> None:
         """An example that was made of no single file, and did not pass the sieve with it."""
-        findings = self._sieve.findings(text_of(example), python=True)
+        findings = self._sieve.findings(example.text, python=True)
         if findings:
             next(self._chosen)
             self.tally.overlap(findings)
@@ -127,8 +127,7 @@ def _chosen(parts: Sequence[Part], decided: Decided) -> Flags:
             sides.append(np.array([side == "heldout" for side, _ in found], np.bool_))
             continue
         for shard in part.shards:
-            columns = read_columns(shard, "filter", "example_keys", "example_trees")
-            passed = [row for row in columns if not row["filter"]]
+            passed = read_passed(shard, "example_keys", "example_trees")
             kept = [number for number in range(len(passed)) if decided.kept[first + number] == first + number]
             keys += [passed[number]["example_keys"] for number in kept]
             trees += [passed[number]["example_trees"] for number in kept]
@@ -165,7 +164,7 @@ def _write_file(row: Mapping[str, Any], number: int, part: Curated, out: _Out, c
     filtered, why, decided = row["filter"], row["why"], out.decided
     if not filtered and decided.kept[number] != number:
         filtered = DUPLICATE if decided.same[number] else NEAR_DUPLICATE
-        why = f"of {decided.names[int(decided.kept[number])]}"
+        why = duplicate_of(decided.names[int(decided.kept[number])])
     side = "" if filtered else "heldout" if decided.heldout[number] else "train"
     commit = part.tree.commit or row["commit"]
     facts = {name: row[name] for name in _COPIED}
@@ -180,9 +179,8 @@ def _write_file(row: Mapping[str, Any], number: int, part: Curated, out: _Out, c
         out.rejected.write(indexed)
         return
     counts.files += 1
-    left_out = msgspec.json.decode(row["left_out"])
-    counts.skipped.update(left_out)
-    out.tally.details(msgspec.json.decode(row["redacted"]), left_out)
+    counts.skipped.update(msgspec.json.decode(row["left_out"]))
+    out.tally.redacted(msgspec.json.decode(row["redacted"]))
     for line in row["examples"].splitlines():
         out.example(side, line, commit, counts)
     if out.files_in_corpus and side == "train":

@@ -8,13 +8,12 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from evaluation.report_page import Page, build_page, visible
 from evaluation.stored import Run
 from hone.files import write_atomic
+from hone.pages import render_page
 
-TEMPLATES, TEMPLATE = Path(__file__).parent, "report.html.j2"
+TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
 def write_report(
@@ -31,15 +30,8 @@ def write_report(
 
 
 def render(page: Page, *, made_at: float) -> str:
-    """The page as HTML. Everything that is put in is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    """The page as HTML."""
+    filters: dict[str, Callable[..., str]] = {
         "percent": _percent,
         "points": _points,
         "p_value": _p_value,
@@ -47,7 +39,7 @@ def render(page: Page, *, made_at: float) -> str:
         "moment": _moment,
         "visible": visible,
     }
-    return environment.get_template(TEMPLATE).render(page=page, made_at=made_at)
+    return render_page(TEMPLATE, filters, page=page, made_at=made_at)
 
 
 def _percent(rate: float, digits: int = 1) -> str:

@@ -15,13 +15,19 @@ LOCK_POLL_S = 0.02
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Writes beside the target, flushes to disk, then renames over it. On failure the old file stays."""
+    with replacing(path) as beside, beside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A place beside the target to write to, which is then renamed over it. On failure the old file stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        yield beside
         beside.replace(path)
     except BaseException:
         with suppress(OSError):

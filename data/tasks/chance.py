@@ -1,4 +1,4 @@
-"""How makers of examples choose: by hashes of what they choose from, so that nothing moves as other things come."""
+"""How data is chosen: by hashes of what is chosen from, so that nothing moves as other things come."""
 
 import hashlib
 import random
@@ -6,7 +6,8 @@ import random
 
 def is_taken(share: float, *what: str) -> bool:
     """Whether something belongs to a share: decided by the hash of what it is, alone."""
-    return share >= 1 or int.from_bytes(hashlib.sha256("\0".join(what).encode()).digest()[:8], "big") < share * 2**64
+    digest = hashlib.sha256("\0".join(what).encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") < share * 2**64
 
 
 def dice(*what: str) -> random.Random:
