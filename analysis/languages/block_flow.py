@@ -302,7 +302,7 @@ class Flow:
         build.interrupt(entry)  # whatever is done in it: every handler is reached
         if around is not None:
             build.leave(around)
-        self._finish(finishing, behind)
+        build.finish(finishing, behind)
         if handlers:
             build.start(dispatch)
             for handler in handlers:
@@ -312,12 +312,6 @@ class Flow:
         if finishing is not None:
             yield build.finish_finally(finishing, lambda: self.statement(last))
         build.start(behind)
-
-    def _finish(self, finishing: Around | None, behind: Block) -> None:
-        if finishing is not None:
-            self.build.finish(finishing, behind)
-        else:
-            self.build.go(behind)
 
     def _handler(self, handler: "Handler", finishing: Around | None, behind: Block) -> Work:
         build = self.build
@@ -335,7 +329,7 @@ class Flow:
             yield self.expressions.evaluate(handler.parameter)
             self.expressions.flush("caught", raises=False)
         yield self.statement(handler.body)
-        self._finish(finishing, behind)
+        build.finish(finishing, behind)
         build.start(following)
 
     def leave(self, node: Node, kind: str, label: Node | None = None) -> None:
