@@ -125,7 +125,6 @@ def assert_(walk: Walk, node: Node) -> Work:
     build.start(failed)
     for part in parts[1:]:
         yield walk.expressions.evaluate(part)
-    spans, walk.expressions.spans = tuple(walk.expressions.spans), []
-    build.step(node.type, node.start_byte, node.end_byte, spans)
+    walk.expressions.step(node.type, node.start_byte, node.end_byte)
     build.throw()
     build.start(behind)

@@ -107,15 +107,17 @@ class Conditions:
     def flush(self, kind: str) -> None:
         """Makes a step of what was evaluated."""
         if self.spans:
-            spans = tuple(self.spans)
-            self.spans = []
-            self.build.step(kind, min(one[0] for one in spans), max(one[1] for one in spans), spans)
+            self.step(kind, min(one[0] for one in self.spans), max(one[1] for one in self.spans))
+
+    def step(self, kind: str, start: int, end: int) -> None:
+        """Makes a step of what was evaluated, which may be nothing; `start` and `end` are what a person points at."""
+        spans, self.spans = tuple(self.spans), []
+        self.build.step(kind, start, end, spans)
 
     def finish(self, node: Node) -> None:
         """Makes the last step of an expression or statement: what is done with its parts, once they are evaluated."""
         if self.spans or node.kind_id not in _WRAPPED:
-            spans, self.spans = tuple(self.spans), []
-            self.build.step(node.type, node.start_byte, node.end_byte, spans)
+            self.step(node.type, node.start_byte, node.end_byte)
 
     def condition(self, node: Node, true: Block, false: Block) -> Work:
         """Evaluates a condition and leaves for one of two blocks."""
@@ -179,8 +181,8 @@ class Conditions:
             name = node.child_by_field_id(nodes.F_NAME)
             if name is not None:
                 self.spans.append(span_of(name))
-            spans, self.spans = tuple(self.spans), []  # what uses its value may raise when the name is stored already
-            self.build.step(node.type, node.start_byte, node.end_byte, spans)
+            # A step of its own: what uses its value may raise when the name is stored already
+            self.step(node.type, node.start_byte, node.end_byte)
         else:
             for part in parts_of(node):
                 yield self.evaluate(part)
