@@ -5,7 +5,7 @@ from tree_sitter import Node
 from analysis.flow import Block
 from analysis.flow_builder import Around, Work
 from analysis.languages import python_nodes as nodes
-from analysis.languages.python_conditions import parts_of
+from analysis.languages.python_nodes import parts_of
 from analysis.languages.python_patterns import captures, irrefutable, reads
 from analysis.languages.python_walk import Walk
 

@@ -7,7 +7,8 @@ from tree_sitter import Node
 from analysis.flow import Block, Step
 from analysis.flow_builder import Around, Work
 from analysis.languages import python_nodes as nodes
-from analysis.languages.python_conditions import parts_of, span_of
+from analysis.languages.python_conditions import span_of
+from analysis.languages.python_nodes import parts_of
 from analysis.languages.python_walk import Walk
 
 

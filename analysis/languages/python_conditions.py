@@ -13,6 +13,7 @@ from tree_sitter import Node
 from analysis.flow import Block
 from analysis.flow_builder import Builder, Work
 from analysis.languages import python_nodes as nodes
+from analysis.languages.python_nodes import parts_of
 
 Span = tuple[int, int]
 
@@ -26,11 +27,6 @@ _ZERO = re.compile(r"[0_.]+(?:[eE][+-]?[\d_]+)?[jJ]?|0[xXobOB][0_]+")
 def span_of(node: Node) -> Span:
     """From where to where it stands."""
     return node.start_byte, node.end_byte
-
-
-def parts_of(node: Node) -> list[Node]:
-    """What a node is made of, without comments."""
-    return [child for child in node.named_children if child.kind_id not in nodes.COMMENT]
 
 
 def quiet(node: Node, kind: int) -> bool:
