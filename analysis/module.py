@@ -1,5 +1,7 @@
 """One file's source and what analysis finds in it. Parsing never fails: broken code says where it is broken."""
 
+import re
+from bisect import bisect_left
 from difflib import get_close_matches
 from functools import cached_property
 
@@ -188,6 +190,14 @@ class Module:
         parser = Parser(self._adapter.language)
         edited = parser.parse(source, tree)
         return Module(source, self._adapter, parser.parse(source) if edited.root_node.has_error else edited)
+
+    def line_of(self, at: int) -> int:
+        """The line, from 1, in which a byte stands."""
+        return bisect_left(self._line_ends, at) + 1
+
+    @cached_property
+    def _line_ends(self) -> list[int]:
+        return [match.start() for match in re.finditer(rb"\n", self.source)]
 
     def text(self, start: int, end: int) -> str:
         """A part of the source; what is no UTF-8 is replaced."""
