@@ -12,6 +12,7 @@ from tree_sitter import Parser
 
 from analysis import LANGUAGES, language_of, parse
 from tests.analysis.flowing import assert_whole, chains, flowing
+from tests.analysis.mutations import damaged
 from tests.analysis.npm import installed, node
 
 HERE = Path(__file__).parent
@@ -548,12 +549,9 @@ def test_mutated_programs_have_a_flow_all_the_same(language):
     chance = random.Random(5)
     programs = {"javascript": JAVASCRIPT, "tsx": JAVASCRIPT, "go": GO, "java": JAVA}[language]
     source = "\n".join(source for source, _ in programs.values()).encode()
+    pieces = [b"", b"(", b"}", b"{", b"\xff", b"break", b"?."]
     for _ in range(60):
-        mutated = bytearray(source)
-        for _ in range(chance.randint(1, 12)):
-            at = chance.randrange(len(mutated) + 1)
-            mutated[at : at + chance.randint(0, 20)] = chance.choice([b"", b"(", b"}", b"{", b"\xff", b"break", b"?."])
-        module = parse(bytes(mutated), language)
+        module = parse(damaged(source, chance, pieces), language)
         assert_whole(module)
         assert all(list(flow.chains()) is not None for flow in module.dataflows)
 

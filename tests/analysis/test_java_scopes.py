@@ -11,6 +11,7 @@ import pytest
 
 from analysis import parse
 from tests.analysis.binding import assert_whole, bound, names_of
+from tests.analysis.mutations import damaged
 
 HERE = Path(__file__).parent
 CHECKED = (
@@ -176,14 +177,10 @@ def test_methods_stand_where_the_java_compiler_says(said_by_java, record_propert
 def test_mutated_files_are_bound_all_the_same():
     chance = random.Random(4)
     source = "\n".join(source for source, _ in RULES.values()).encode()
+    pieces = [b"", b"(", b"}", b"{", b"->", b"\xff", b"class", b"."]
     for _ in range(300):
-        mutated = bytearray(source)
-        for _ in range(chance.randint(1, 12)):
-            at = chance.randrange(len(mutated) + 1)
-            mutated[at : at + chance.randint(0, 20)] = chance.choice(
-                [b"", b"(", b"}", b"{", b"->", b"\xff", b"class", b"."]
-            )
-        assert_whole(names_of(bytes(mutated), "java"), len(mutated))
+        mutated = damaged(source, chance, pieces)
+        assert_whole(names_of(mutated, "java"), len(mutated))
 
 
 @pytest.mark.parametrize(
