@@ -2,7 +2,6 @@
 
 import json
 import random
-import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -12,6 +11,7 @@ from tree_sitter import Parser
 
 from analysis import LANGUAGES, language_of, parse
 from tests.analysis.flowing import assert_whole, chains, flowing
+from tests.analysis.libraries import go_library, java_library
 from tests.analysis.mutations import damaged
 from tests.analysis.npm import installed, node
 
@@ -444,22 +444,13 @@ def node_files():
 
 
 def go_files():
-    go = shutil.which("go") or pytest.skip("`go` is not there; `apt-get install golang-go`")
-    env = subprocess.run([go, "env", "GOROOT"], check=True, capture_output=True, text=True)
-    root = Path(env.stdout.strip()) / "src"
-    yield from [
-        path
-        for name in ("encoding/json", "go/types", "net/http/httputil")
-        for path in sorted((root / name).glob("*.go"))
-    ]
+    library = go_library()
+    folders = ("encoding/json", "go/types", "net/http/httputil")
+    yield from [path for name in folders for path in sorted((library / name).glob("*.go"))]
 
 
 def java_files(folder):
-    java = Path(shutil.which("java") or pytest.skip("`java` is not there; `apt-get install default-jdk-headless`"))
-    archive = java.resolve().parents[1] / "lib" / "src.zip"
-    if not archive.exists():
-        pytest.skip("Java's library has no source here; `apt-get install openjdk-17-source`")
-    with zipfile.ZipFile(archive) as held:
+    with zipfile.ZipFile(java_library()) as held:
         folders = ("java.base/java/util/concurrent/C", "java.base/java/util/concurrent/locks/")
         names = [name for name in held.namelist() if name.startswith(folders)]
         yield from [Path(held.extract(name, folder)) for name in names if name.endswith(".java")]

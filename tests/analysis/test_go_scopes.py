@@ -2,7 +2,6 @@
 
 import json
 import random
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from analysis import parse
 from tests.analysis.binding import assert_whole, bound, names_of
+from tests.analysis.libraries import go_library
 from tests.analysis.mutations import damaged
 
 HERE = Path(__file__).parent
@@ -86,12 +86,9 @@ def test_go_binds(rule):
 @pytest.fixture(scope="module")
 def said_by_go():
     """What Go's tools say of each file: {path: {"Names": …, "Functions": …}}."""
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("`go` is not there; `apt-get install golang-go`")
-    env = subprocess.run([go, "env", "GOROOT"], check=True, capture_output=True, text=True)
-    folders = [str(Path(env.stdout.strip()) / "src" / package) for package in CHECKED]
-    done = subprocess.run([go, "run", str(HERE / "go_names.go"), *folders], check=True, capture_output=True, text=True)
+    library = go_library()
+    argv = ["go", "run", str(HERE / "go_names.go"), *(str(library / package) for package in CHECKED)]
+    done = subprocess.run(argv, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 
 

@@ -2,7 +2,6 @@
 
 import json
 import random
-import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from analysis import parse
 from tests.analysis.binding import assert_whole, bound, names_of
+from tests.analysis.libraries import java_library
 from tests.analysis.mutations import damaged
 
 HERE = Path(__file__).parent
@@ -117,17 +117,15 @@ def test_java_binds(rule):
 @pytest.fixture(scope="module")
 def said_by_java(tmp_path_factory):
     """What the compiler says of files of its library: {path: {"names": …, "functions": …}}, places in bytes."""
-    java = shutil.which("java")
-    home = Path(java).resolve().parents[1] if java else Path()
-    if not (home / "bin" / "javac").exists() or not (home / "lib" / "src.zip").exists():
-        pytest.skip(
-            "no Java compiler with its library's source; `apt-get install default-jdk-headless openjdk-17-source`"
-        )
+    library = java_library()
+    java = library.parents[1] / "bin" / "java"
+    if not java.with_name("javac").exists():
+        pytest.skip("there is no Java compiler; `apt-get install default-jdk-headless`")
     folder = tmp_path_factory.mktemp("java")
-    with zipfile.ZipFile(home / "lib" / "src.zip") as archive:
+    with zipfile.ZipFile(library) as archive:
         paths = [Path(archive.extract(f"java.base/java/{name}.java", folder)) for name in CHECKED]
     internals = [f"--add-exports=jdk.compiler/com.sun.tools.javac.{name}=ALL-UNNAMED" for name in INTERNALS]
-    argv = [java, *internals, str(HERE / "JavaNames.java"), str(folder / "java.base"), *map(str, paths)]
+    argv = [str(java), *internals, str(HERE / "JavaNames.java"), str(folder / "java.base"), *map(str, paths)]
     done = subprocess.run(argv, check=True, capture_output=True, text=True)
     said = json.loads(done.stdout)
     for path, one in said.items():
