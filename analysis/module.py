@@ -136,11 +136,15 @@ class Module:
         return f"`{self.language}` has no control flow; those that have it are {known}"
 
     def _function(self, name: str) -> Function:
-        by_name = {one.qualified_name: one for one in reversed(self.syntax.functions)}
-        if name not in by_name:
-            near = get_close_matches(name, by_name, 1)
+        if name not in self._by_name:
+            near = get_close_matches(name, self._by_name, 1)
             raise AnalysisError(f"there is no function `{name}`" + (f"; did you mean `{near[0]}`?" if near else ""))
-        return by_name[name]
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Function]:
+        """The first function of each qualified name."""
+        return {one.qualified_name: one for one in reversed(self.syntax.functions)}
 
     @cached_property
     def types(self) -> Types:
