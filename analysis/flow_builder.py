@@ -102,6 +102,11 @@ class Builder:
             self.edge(self.here, target, kind)
             self.here = None
 
+    def begin(self, head: Block) -> None:
+        """Goes on in a block that will be come back to; behind a jump from one that nothing reaches."""
+        self.edge(self.open(), head)
+        self.start(head)
+
     def step(self, kind: str, start: int, end: int, spans: tuple[tuple[int, int], ...], raises: bool = True) -> None:
         """Adds one."""
         here = self.here or self.open()

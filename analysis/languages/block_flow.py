@@ -161,9 +161,7 @@ class Flow:
         head, inside, ahead, behind = build.block(), build.block(), build.block(), build.block()
         updates = list(updates)
         ahead = ahead if updates else head
-        build.open()
-        build.go(head)
-        build.start(head)
+        build.begin(head)
         around = build.enter_loop(behind, ahead, self.taken())
         if ever:
             build.go(inside)
@@ -184,9 +182,7 @@ class Flow:
         """`do … while`."""
         build = self.build
         head, test, behind = build.block(), build.block(), build.block()
-        build.open()
-        build.go(head)
-        build.start(head)
+        build.begin(head)
         around = build.enter_loop(behind, test, self.taken())
         yield self.statement(body)
         build.leave(around)
@@ -205,9 +201,7 @@ class Flow:
             yield self.expressions.evaluate(values)
             self.expressions.flush(values.type)
         head, inside, behind = build.block(), build.block(), build.block()
-        build.open()
-        build.go(head)
-        build.start(head)
+        build.begin(head)
         start = targets[0].start_byte if targets else node.start_byte
         end = values.end_byte if values is not None else start
         start = min(start, end)

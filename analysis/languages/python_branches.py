@@ -31,9 +31,7 @@ def if_(walk: Walk, node: Node) -> Work:
 def while_(walk: Walk, node: Node) -> Work:
     build = walk.build
     head, body, done, behind = build.block(), build.block(), build.block(), build.block()
-    build.open()
-    build.go(head)
-    build.start(head)
+    build.begin(head)
     around = build.enter_loop(behind, head)
     yield walk.condition(node.child_by_field_id(nodes.F_CONDITION), body, done)
     build.start(body)
@@ -48,9 +46,7 @@ def for_(walk: Walk, node: Node) -> Work:
         yield walk.expressions.evaluate(values)
         walk.expressions.finish(values)
     head, body, done, behind = build.block(), build.block(), build.block(), build.block()
-    build.open()
-    build.go(head)
-    build.start(head)
+    build.begin(head)
     start = target.start_byte if target is not None else node.start_byte
     end = values.end_byte if values is not None else start
     build.step(node.type, start, end, ())  # asks for the next value
