@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -44,6 +43,8 @@ _SCHEMA = """
 @cache
 def version() -> bytes:
     """Of all that decides what is found in a file: analysis' own code and queries, and the parser with its grammars."""
+    from importlib import metadata  # here, for it takes as long as a tenth of all that analysis imports
+
     whole = hashlib.blake2b(digest_size=KEY_BYTES)
     for path in sorted(Path(__file__).parent.rglob("*")):
         if path.suffix in (".py", ".scm"):
