@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -44,6 +43,8 @@ _SCHEMA = """
 @cache
 def version() -> bytes:
     """Of all that decides what is found in a file: analysis' own code and queries, and the parser with its grammars."""
+    from importlib import metadata  # here, for it takes as long as a tenth of all that analysis imports
+
     whole = hashlib.blake2b(digest_size=KEY_BYTES)
     for path in sorted(Path(__file__).parent.rglob("*")):
         if path.suffix in (".py", ".scm"):
@@ -83,9 +84,10 @@ class Cache(Generic[Value]):
     def get(self, keys: Sequence[bytes]) -> dict[bytes, Value]:
         """Those that are there."""
         found = {key: value for key in keys if (value := self._recent.get(key)) is not None}
+        for key in keys:
+            if key not in found and key in self._unwritten:
+                found[key] = self._decoder.decode(self._unwritten[key])
         missing = [key for key in keys if key not in found]
-        for key in [key for key in missing if key in self._unwritten]:
-            found[key] = self._decoder.decode(self._unwritten[key])
         for at in range(0, len(missing), BATCH):
             with self._careful():
                 found |= self._read(missing[at : at + BATCH])
@@ -119,7 +121,8 @@ class Cache(Generic[Value]):
 
     def _read(self, keys: list[bytes]) -> dict[bytes, Value]:
         marks = ",".join("?" * len(keys))
-        rows = self._open().execute(f"SELECT key, used, crc, value FROM kept WHERE key IN ({marks})", keys).fetchall()  # noqa: S608
+        question = f"SELECT key, used, crc, value FROM kept WHERE key IN ({marks})"  # noqa: S608 - question marks alone
+        rows = self._open().execute(question, keys).fetchall()
         found: dict[bytes, Value] = {}
         now = _now()
         for key, _, crc, encoded in rows:

@@ -68,7 +68,8 @@ def calls_of(tree: Tree, source: bytes, adapter: Adapter, names: Names, syntax: 
         if called is not None:
             callee, kind = resolver.resolve(called)
             calls.append(Call(callers.around(node.start_byte), callee, kind, place_of(node)))
-    return Calls(tuple(calls), tuple(resolver.imports.values()) + resolver.stars(names.stars), resolver.bases)
+    stars = [Imported("*", module, "*", "module", 0) for module in names.stars]
+    return Calls(tuple(calls), (*resolver.imports.values(), *stars), resolver.bases)
 
 
 @cache
@@ -147,10 +148,6 @@ class _Resolver:
         begun = self._source[node.start_byte : min(end, node.start_byte + 4 * SHOWN)]
         text = " ".join(begun.decode(errors="replace").split())
         return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
-
-    def stars(self, modules: tuple[str, ...]) -> tuple[Imported, ...]:
-        """Imports of all of a module's names."""
-        return tuple(Imported("*", module, "*", "module", 0) for module in modules)
 
     def _bound(self, root: Node, path: list[str]) -> tuple[str, str] | None:
         """What `root.path` means. None where it is unknown."""

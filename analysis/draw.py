@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-from bisect import bisect_right
 from collections.abc import Iterable
 
 from analysis.flow import Block, Edge, Graph, Step
@@ -90,7 +89,6 @@ def svg_of(dot: str, *, timeout_s: float = TIMEOUT_S) -> bytes:
 
 
 def _blocks(graph: Graph, module: Module, led_to: set[int]) -> list[tuple[str, Look]]:
-    lines = [0, *(match.end() for match in re.finditer(rb"\n", module.source))]  # where each begins
     deciding = {edge.source for edge in graph.edges if edge.kind in ("true", "false")}
     reachable = graph.reachable()
     found = []
@@ -101,7 +99,7 @@ def _blocks(graph: Graph, module: Module, led_to: set[int]) -> list[tuple[str, L
         elif block.index == graph.raised:
             look = _RAISES
         else:
-            look = {"label": _label(block, module, lines, decides=block.index in deciding)}
+            look = {"label": _label(block, module, decides=block.index in deciding)}
             if not reachable[block.index]:
                 look = look | _UNREACHABLE
         if block.index in led_to or block.index not in (graph.exit, graph.raised):
@@ -109,8 +107,8 @@ def _blocks(graph: Graph, module: Module, led_to: set[int]) -> list[tuple[str, L
     return found
 
 
-def _label(block: Block, module: Module, lines: list[int], *, decides: bool) -> str:
-    told = [f"{bisect_right(lines, step.start)}: {said(step, module)}" for step in block.steps]
+def _label(block: Block, module: Module, *, decides: bool) -> str:
+    told = [f"{module.line_of(step.start)}: {said(step, module)}" for step in block.steps]
     if decides and block.steps and block.steps[-1].kind not in _WORDS and block.steps[-1].kind != "except_clause":
         told[-1] += " ?"
     if len(told) > MOST_LINES:

@@ -102,6 +102,11 @@ class Builder:
             self.edge(self.here, target, kind)
             self.here = None
 
+    def begin(self, head: Block) -> None:
+        """Goes on in a block that will be come back to; behind a jump from one that nothing reaches."""
+        self.edge(self.open(), head)
+        self.start(head)
+
     def step(self, kind: str, start: int, end: int, spans: tuple[tuple[int, int], ...], raises: bool = True) -> None:
         """Adds one."""
         here = self.here or self.open()
@@ -208,10 +213,10 @@ class Builder:
         self.here = None
         return True
 
-    def finish(self, around: Around, behind: Block) -> None:
-        """The end of what a `finally` belongs to: from here through its copy to `behind`."""
+    def finish(self, around: Around | None, behind: Block) -> None:
+        """The end of what a `finally` belongs to: from here through its copy, where there is one, to `behind`."""
         if self.here is not None:
-            self.go(self._way(around, "next", behind))
+            self.go(self._way(around, "next", behind) if around is not None else behind)
 
     def finish_finally(self, around: Around, body: Callable[[], Work]) -> Work:
         """Makes the copies of a `finally`'s body that were asked for; each goes on the way that it is for."""

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
-from analysis.python import blocks_in, is_documented, tree_of
+from analysis.python import FunctionNode, blocks_in, is_documented, tree_of
 from hone.files import sha256_bytes
 from hone.records import Record
 
@@ -28,7 +28,6 @@ _FIELDS = {  # what of a node counts
 
 _CHANGED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.AnnAssign)  # of which parts do not count
 
-FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 Shape = tuple[int, tuple[str, ...]]  # of a function: its arguments, and what its statements are
 
 

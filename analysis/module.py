@@ -1,5 +1,7 @@
 """One file's source and what analysis finds in it. Parsing never fails: broken code says where it is broken."""
 
+import re
+from bisect import bisect_left
 from difflib import get_close_matches
 from functools import cached_property
 
@@ -134,11 +136,15 @@ class Module:
         return f"`{self.language}` has no control flow; those that have it are {known}"
 
     def _function(self, name: str) -> Function:
-        by_name = {one.qualified_name: one for one in reversed(self.syntax.functions)}
-        if name not in by_name:
-            near = get_close_matches(name, by_name, 1)
+        if name not in self._by_name:
+            near = get_close_matches(name, self._by_name, 1)
             raise AnalysisError(f"there is no function `{name}`" + (f"; did you mean `{near[0]}`?" if near else ""))
-        return by_name[name]
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Function]:
+        """The first function of each qualified name."""
+        return {one.qualified_name: one for one in reversed(self.syntax.functions)}
 
     @cached_property
     def types(self) -> Types:
@@ -188,6 +194,14 @@ class Module:
         parser = Parser(self._adapter.language)
         edited = parser.parse(source, tree)
         return Module(source, self._adapter, parser.parse(source) if edited.root_node.has_error else edited)
+
+    def line_of(self, at: int) -> int:
+        """The line, from 1, in which a byte stands."""
+        return bisect_left(self._line_ends, at) + 1
+
+    @cached_property
+    def _line_ends(self) -> list[int]:
+        return [match.start() for match in re.finditer(rb"\n", self.source)]
 
     def text(self, start: int, end: int) -> str:
         """A part of the source; what is no UTF-8 is replaced."""

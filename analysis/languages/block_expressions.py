@@ -67,6 +67,11 @@ def parts_of(node: Node) -> list[Node]:
     return [child for child in node.named_children if "comment" not in child.type]
 
 
+def _any_in(places: list[int], node: Node) -> bool:
+    at = bisect_left(places, node.start_byte)
+    return at < len(places) and places[at] < node.end_byte
+
+
 class Expressions:
     """Evaluates expressions in a builder. What `special` has work for, the language evaluates itself."""
 
@@ -85,22 +90,20 @@ class Expressions:
 
     def statement(self, node: Node) -> Work:
         """A statement that is one step."""
-        if self._special_in(node.start_byte, node.end_byte):
+        if self._parted(node):
             yield self.evaluate(node)
         else:
             self.spans.append((node.start_byte, node.end_byte))
             self._listen(node)
         self.flush(node.type, node)
 
-    def _special_in(self, start: int, end: int) -> bool:
-        places = self._file.special
-        at = bisect_left(places, start)
-        return at < len(places) and places[at] < end
+    def _parted(self, node: Node) -> bool:
+        """Whether something in it may have to be taken apart."""
+        return _any_in(self._file.special, node)
 
     def _matters(self, node: Node) -> bool:
-        places = self._file.effects
-        at = bisect_left(places, node.start_byte)
-        return at < len(places) and places[at] < node.end_byte
+        """Whether something in it does something."""
+        return _any_in(self._file.effects, node)
 
     def _listen(self, node: Node) -> None:
         """Whether evaluating it may raise something."""
@@ -128,7 +131,7 @@ class Expressions:
         grammar, kind = self._grammar, node.type
         if kind in grammar.functions or kind in grammar.ignored:
             return
-        if not node.named_child_count or not self._special_in(node.start_byte, node.end_byte):
+        if not node.named_child_count or not self._parted(node):
             self.spans.append((node.start_byte, node.end_byte))
             self._listen(node)
         elif (work := self._special(node)) is not None:
@@ -149,7 +152,7 @@ class Expressions:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         if right is not None and self._matters(right):
             return True
-        return left is not None and self._matters(left) and self._special_in(left.start_byte, left.end_byte)
+        return left is not None and self._matters(left) and self._parted(left)
 
     def _assignment(self, node: Node) -> Work:
         """Values first, then what they are given to. `a ||= b` may do nothing."""

@@ -161,9 +161,7 @@ class Flow:
         head, inside, ahead, behind = build.block(), build.block(), build.block(), build.block()
         updates = list(updates)
         ahead = ahead if updates else head
-        build.open()
-        build.go(head)
-        build.start(head)
+        build.begin(head)
         around = build.enter_loop(behind, ahead, self.taken())
         if ever:
             build.go(inside)
@@ -184,9 +182,7 @@ class Flow:
         """`do … while`."""
         build = self.build
         head, test, behind = build.block(), build.block(), build.block()
-        build.open()
-        build.go(head)
-        build.start(head)
+        build.begin(head)
         around = build.enter_loop(behind, test, self.taken())
         yield self.statement(body)
         build.leave(around)
@@ -205,9 +201,7 @@ class Flow:
             yield self.expressions.evaluate(values)
             self.expressions.flush(values.type)
         head, inside, behind = build.block(), build.block(), build.block()
-        build.open()
-        build.go(head)
-        build.start(head)
+        build.begin(head)
         start = targets[0].start_byte if targets else node.start_byte
         end = values.end_byte if values is not None else start
         start = min(start, end)
@@ -302,7 +296,7 @@ class Flow:
         build.interrupt(entry)  # whatever is done in it: every handler is reached
         if around is not None:
             build.leave(around)
-        self._finish(finishing, behind)
+        build.finish(finishing, behind)
         if handlers:
             build.start(dispatch)
             for handler in handlers:
@@ -312,12 +306,6 @@ class Flow:
         if finishing is not None:
             yield build.finish_finally(finishing, lambda: self.statement(last))
         build.start(behind)
-
-    def _finish(self, finishing: Around | None, behind: Block) -> None:
-        if finishing is not None:
-            self.build.finish(finishing, behind)
-        else:
-            self.build.go(behind)
 
     def _handler(self, handler: "Handler", finishing: Around | None, behind: Block) -> Work:
         build = self.build
@@ -335,7 +323,7 @@ class Flow:
             yield self.expressions.evaluate(handler.parameter)
             self.expressions.flush("caught", raises=False)
         yield self.statement(handler.body)
-        self._finish(finishing, behind)
+        build.finish(finishing, behind)
         build.start(following)
 
     def leave(self, node: Node, kind: str, label: Node | None = None) -> None:

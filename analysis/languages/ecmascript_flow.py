@@ -11,6 +11,7 @@ from tree_sitter import Node
 from analysis.flow import Graph
 from analysis.flow_builder import Work
 from analysis.languages import block_flow
+from analysis.languages import block_statements as statements
 from analysis.languages.block_expressions import Grammar, parts_of
 from analysis.languages.block_flow import Case, Dialect, Flow, Handler
 
@@ -32,14 +33,6 @@ def _if(flow: Flow, node: Node) -> Work:
     if otherwise is not None and otherwise.type == "else_clause":
         otherwise = next(iter(parts_of(otherwise)), None)
     yield flow.branch(node.child_by_field_name("condition"), node.child_by_field_name("consequence"), otherwise)
-
-
-def _while(flow: Flow, node: Node) -> Work:
-    yield flow.loop(node.child_by_field_name("condition"), node.child_by_field_name("body"))
-
-
-def _do(flow: Flow, node: Node) -> Work:
-    yield flow.loop_after(node.child_by_field_name("body"), node.child_by_field_name("condition"))
 
 
 def _for(flow: Flow, node: Node) -> Work:
@@ -80,16 +73,6 @@ def _try(flow: Flow, node: Node) -> Work:
         handlers.append(Handler(handler, handler.child_by_field_name("body"), parameter))
     last = last.child_by_field_name("body") if last is not None else None
     yield flow.attempt(lambda: flow.statement(node.child_by_field_name("body")), handlers, last)
-
-
-def _return(flow: Flow, node: Node) -> Work:
-    yield flow.expressions.statement(node)
-    flow.build.jump("return")
-
-
-def _throw(flow: Flow, node: Node) -> Work:
-    yield flow.expressions.statement(node)
-    flow.build.throw()
 
 
 def _break(flow: Flow, node: Node) -> Work:
@@ -200,14 +183,14 @@ DIALECT = Dialect(
     blocks=frozenset(["statement_block", "ERROR"]),
     statements={
         "if_statement": _if,
-        "while_statement": _while,
-        "do_statement": _do,
+        "while_statement": statements.while_,
+        "do_statement": statements.do_,
         "for_statement": _for,
         "for_in_statement": _for_in,
         "switch_statement": _switch,
         "try_statement": _try,
-        "return_statement": _return,
-        "throw_statement": _throw,
+        "return_statement": statements.return_,
+        "throw_statement": statements.throw,
         "break_statement": _break,
         "continue_statement": _continue,
         "labeled_statement": _labelled,

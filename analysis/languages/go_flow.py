@@ -12,6 +12,7 @@ from tree_sitter import Node
 from analysis.flow import Graph, Step
 from analysis.flow_builder import AWAITED, PLACED_LATER, Work
 from analysis.languages import block_flow
+from analysis.languages import block_statements as statements
 from analysis.languages.block_expressions import Grammar, parts_of
 from analysis.languages.block_flow import Case, Dialect, Flow
 
@@ -89,21 +90,6 @@ def _fallthrough(flow: Flow, node: Node) -> Work:
     flow.build.step(node.type, node.start_byte, node.end_byte, (), raises=False)
     if flow.following is not None:
         flow.build.go(flow.following)
-    yield from ()
-
-
-def _return(flow: Flow, node: Node) -> Work:
-    yield flow.expressions.statement(node)
-    flow.build.jump("return")
-
-
-def _break(flow: Flow, node: Node) -> Work:
-    flow.leave(node, "break", next(iter(parts_of(node)), None))
-    yield from ()
-
-
-def _continue(flow: Flow, node: Node) -> Work:
-    flow.leave(node, "continue", next(iter(parts_of(node)), None))
     yield from ()
 
 
@@ -197,9 +183,9 @@ DIALECT = Dialect(
         "type_switch_statement": _switch,
         "select_statement": _select,
         "fallthrough_statement": _fallthrough,
-        "return_statement": _return,
-        "break_statement": _break,
-        "continue_statement": _continue,
+        "return_statement": statements.return_,
+        "break_statement": statements.break_,
+        "continue_statement": statements.continue_,
         "goto_statement": _goto,
         "labeled_statement": _labelled,
         "expression_statement": _expression,

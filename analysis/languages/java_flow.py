@@ -11,6 +11,7 @@ from tree_sitter import Node
 from analysis.flow import Graph, Step
 from analysis.flow_builder import Around, Work
 from analysis.languages import block_flow
+from analysis.languages import block_statements as statements
 from analysis.languages.block_expressions import Grammar, parts_of
 from analysis.languages.block_flow import Case, Dialect, Flow, Handler
 
@@ -32,14 +33,6 @@ def flows(root: Node, source: bytes) -> Iterator[Graph]:
 def _if(flow: Flow, node: Node) -> Work:
     consequence, otherwise = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
     yield flow.branch(node.child_by_field_name("condition"), consequence, otherwise)
-
-
-def _while(flow: Flow, node: Node) -> Work:
-    yield flow.loop(node.child_by_field_name("condition"), node.child_by_field_name("body"))
-
-
-def _do(flow: Flow, node: Node) -> Work:
-    yield flow.loop_after(node.child_by_field_name("body"), node.child_by_field_name("condition"))
 
 
 def _for(flow: Flow, node: Node) -> Work:
@@ -135,29 +128,9 @@ def _synchronized(flow: Flow, node: Node) -> Work:
     yield flow.statement(node.child_by_field_name("body"))
 
 
-def _return(flow: Flow, node: Node) -> Work:
-    yield flow.expressions.statement(node)
-    flow.build.jump("return")
-
-
-def _throw(flow: Flow, node: Node) -> Work:
-    yield flow.expressions.statement(node)
-    flow.build.throw()
-
-
 def _yield(flow: Flow, node: Node) -> Work:
     yield flow.expressions.statement(node)
     flow.build.jump("break", YIELD)
-
-
-def _break(flow: Flow, node: Node) -> Work:
-    flow.leave(node, "break", next(iter(parts_of(node)), None))
-    yield from ()
-
-
-def _continue(flow: Flow, node: Node) -> Work:
-    flow.leave(node, "continue", next(iter(parts_of(node)), None))
-    yield from ()
 
 
 def _labelled(flow: Flow, node: Node) -> Work:
@@ -222,19 +195,19 @@ DIALECT = Dialect(
     blocks=frozenset(["block", "constructor_body", "ERROR"]),
     statements={
         "if_statement": _if,
-        "while_statement": _while,
-        "do_statement": _do,
+        "while_statement": statements.while_,
+        "do_statement": statements.do_,
         "for_statement": _for,
         "enhanced_for_statement": _for_each,
         "switch_expression": _switch_statement,
         "try_statement": _try,
         "try_with_resources_statement": _try,
         "synchronized_statement": _synchronized,
-        "return_statement": _return,
-        "throw_statement": _throw,
+        "return_statement": statements.return_,
+        "throw_statement": statements.throw,
         "yield_statement": _yield,
-        "break_statement": _break,
-        "continue_statement": _continue,
+        "break_statement": statements.break_,
+        "continue_statement": statements.continue_,
         "labeled_statement": _labelled,
         "assert_statement": _assert,
         "expression_statement": _expression,

@@ -5,7 +5,7 @@ from tree_sitter import Node
 from analysis.flow import Block
 from analysis.flow_builder import Around, Work
 from analysis.languages import python_nodes as nodes
-from analysis.languages.python_conditions import parts_of
+from analysis.languages.python_nodes import parts_of
 from analysis.languages.python_patterns import captures, irrefutable, reads
 from analysis.languages.python_walk import Walk
 
@@ -31,9 +31,7 @@ def if_(walk: Walk, node: Node) -> Work:
 def while_(walk: Walk, node: Node) -> Work:
     build = walk.build
     head, body, done, behind = build.block(), build.block(), build.block(), build.block()
-    build.open()
-    build.go(head)
-    build.start(head)
+    build.begin(head)
     around = build.enter_loop(behind, head)
     yield walk.condition(node.child_by_field_id(nodes.F_CONDITION), body, done)
     build.start(body)
@@ -48,9 +46,7 @@ def for_(walk: Walk, node: Node) -> Work:
         yield walk.expressions.evaluate(values)
         walk.expressions.finish(values)
     head, body, done, behind = build.block(), build.block(), build.block(), build.block()
-    build.open()
-    build.go(head)
-    build.start(head)
+    build.begin(head)
     start = target.start_byte if target is not None else node.start_byte
     end = values.end_byte if values is not None else start
     build.step(node.type, start, end, ())  # asks for the next value
@@ -125,7 +121,6 @@ def assert_(walk: Walk, node: Node) -> Work:
     build.start(failed)
     for part in parts[1:]:
         yield walk.expressions.evaluate(part)
-    spans, walk.expressions.spans = tuple(walk.expressions.spans), []
-    build.step(node.type, node.start_byte, node.end_byte, spans)
+    walk.expressions.step(node.type, node.start_byte, node.end_byte)
     build.throw()
     build.start(behind)

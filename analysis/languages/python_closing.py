@@ -7,7 +7,8 @@ from tree_sitter import Node
 from analysis.flow import Block, Step
 from analysis.flow_builder import Around, Work
 from analysis.languages import python_nodes as nodes
-from analysis.languages.python_conditions import parts_of, span_of
+from analysis.languages.python_conditions import span_of
+from analysis.languages.python_nodes import parts_of
 from analysis.languages.python_walk import Walk
 
 
@@ -77,7 +78,7 @@ def try_(walk: Walk, node: Node) -> Work:
         if part.kind_id in nodes.ELSE_CLAUSE:
             build.fresh()
             yield walk.body(part)
-    _finish(walk, finishing, behind)
+    build.finish(finishing, behind)
     if handlers:
         build.start(dispatch)
         grouped = any(child.type in ("*", "except*") for child in handlers[0].children)
@@ -87,19 +88,12 @@ def try_(walk: Walk, node: Node) -> Work:
     build.start(behind)
 
 
-def _finish(walk: Walk, finishing: Around | None, behind: Block) -> None:
-    if finishing is not None:
-        walk.build.finish(finishing, behind)
-    else:
-        walk.build.go(behind)
-
-
 def _handlers(walk: Walk, handlers: list[Node], finishing: Around | None, behind: Block) -> Work:
     build = walk.build
     for clause in handlers:
         following = build.block()
         yield _handler(walk, clause, following)
-        _finish(walk, finishing, behind)
+        build.finish(finishing, behind)
         build.start(following)
     if build.here is not None:
         build.throw()
@@ -119,7 +113,7 @@ def _group_handlers(walk: Walk, handlers: list[Node], finishing: Around | None, 
         here.note = "except*, what is left"
         build.throw()
         build.here = here
-    _finish(walk, finishing, behind)
+    build.finish(finishing, behind)
 
 
 def _handler(walk: Walk, clause: Node, following: Block) -> Work:

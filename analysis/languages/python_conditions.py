@@ -13,6 +13,7 @@ from tree_sitter import Node
 from analysis.flow import Block
 from analysis.flow_builder import Builder, Work
 from analysis.languages import python_nodes as nodes
+from analysis.languages.python_nodes import parts_of
 
 Span = tuple[int, int]
 
@@ -26,11 +27,6 @@ _ZERO = re.compile(r"[0_.]+(?:[eE][+-]?[\d_]+)?[jJ]?|0[xXobOB][0_]+")
 def span_of(node: Node) -> Span:
     """From where to where it stands."""
     return node.start_byte, node.end_byte
-
-
-def parts_of(node: Node) -> list[Node]:
-    """What a node is made of, without comments."""
-    return [child for child in node.named_children if child.kind_id not in nodes.COMMENT]
 
 
 def quiet(node: Node, kind: int) -> bool:
@@ -107,15 +103,17 @@ class Conditions:
     def flush(self, kind: str) -> None:
         """Makes a step of what was evaluated."""
         if self.spans:
-            spans = tuple(self.spans)
-            self.spans = []
-            self.build.step(kind, min(one[0] for one in spans), max(one[1] for one in spans), spans)
+            self.step(kind, min(one[0] for one in self.spans), max(one[1] for one in self.spans))
+
+    def step(self, kind: str, start: int, end: int) -> None:
+        """Makes a step of what was evaluated, which may be nothing; `start` and `end` are what a person points at."""
+        spans, self.spans = tuple(self.spans), []
+        self.build.step(kind, start, end, spans)
 
     def finish(self, node: Node) -> None:
         """Makes the last step of an expression or statement: what is done with its parts, once they are evaluated."""
         if self.spans or node.kind_id not in _WRAPPED:
-            spans, self.spans = tuple(self.spans), []
-            self.build.step(node.type, node.start_byte, node.end_byte, spans)
+            self.step(node.type, node.start_byte, node.end_byte)
 
     def condition(self, node: Node, true: Block, false: Block) -> Work:
         """Evaluates a condition and leaves for one of two blocks."""
@@ -179,8 +177,8 @@ class Conditions:
             name = node.child_by_field_id(nodes.F_NAME)
             if name is not None:
                 self.spans.append(span_of(name))
-            spans, self.spans = tuple(self.spans), []  # what uses its value may raise when the name is stored already
-            self.build.step(node.type, node.start_byte, node.end_byte, spans)
+            # A step of its own: what uses its value may raise when the name is stored already
+            self.step(node.type, node.start_byte, node.end_byte)
         else:
             for part in parts_of(node):
                 yield self.evaluate(part)
@@ -269,9 +267,7 @@ class Conditions:
             yield self.evaluate(values)
             self.finish(values)
         inside = build.block()
-        build.open()
-        build.go(head)
-        build.start(head)
+        build.begin(head)
         build.step(clause.type, clause.start_byte, clause.end_byte, ())
         build.branch(inside, back, self.text(clause))
         build.start(inside)

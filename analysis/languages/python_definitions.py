@@ -3,7 +3,8 @@
 from tree_sitter import Node
 
 from analysis.languages.python_binding import Table, private_prefix, spelled
-from analysis.languages.python_reader import EXTRAS, STORE, TARGETS, TYPE, Mark, Reader, without_extras
+from analysis.languages.python_nodes import COMMENT, parts_of
+from analysis.languages.python_reader import STORE, TARGETS, TYPE, Mark, Reader
 
 PARAMETERS = ("default_parameter", "typed_parameter", "typed_default_parameter")
 
@@ -39,7 +40,7 @@ def comprehension(reader: Reader, node: Node) -> None:
     children = node.named_children
     for index, child in enumerate(children):
         if child.type == "for_in_clause":
-            parts = without_extras(child)
+            parts = parts_of(child)
             if parts:
                 reader.target(parts[0], STORE)
             reader.then(inner, children[index + 1 :])
@@ -51,7 +52,7 @@ def comprehension(reader: Reader, node: Node) -> None:
 
 def alias(reader: Reader, node: Node) -> None:
     """`type X[T] = …`: its value has a scope of its own. The grammar also takes `type(x).y = …` for one."""
-    parts = [part for part in _without_types(node) if part.type not in EXTRAS]
+    parts = [part for part in _without_types(node) if part.kind_id not in COMMENT]
     if not parts or parts[0].type not in ("identifier", "generic_type"):
         word(reader, node)
         return

@@ -73,7 +73,7 @@ def _function(walk: Walk, node: Node) -> Work:
         if (part := node.child_by_field_id(field)) is not None:
             end = max(end, part.end_byte)
             yield walk.expressions.evaluate(part)
-    _define(walk, node, end)
+    walk.expressions.step(node.type, node.start_byte, end)
 
 
 def _class(walk: Walk, node: Node) -> Work:
@@ -81,7 +81,7 @@ def _class(walk: Walk, node: Node) -> Work:
     end = (bases or name or node.children[0]).end_byte
     if bases is not None:
         yield walk.expressions.evaluate(bases)
-    _define(walk, node, end)
+    walk.expressions.step(node.type, node.start_byte, end)
     outer = walk.prefix, walk.annotates
     if name is not None:
         walk.prefix += f"{walk.expressions.text(name)}."
@@ -91,12 +91,6 @@ def _class(walk: Walk, node: Node) -> Work:
     if name is not None:
         walk.expressions.spans.append(span_of(name))
         walk.expressions.flush(node.type)
-
-
-def _define(walk: Walk, node: Node, end: int) -> None:
-    """The step of a definition's own line."""
-    spans, walk.expressions.spans = tuple(walk.expressions.spans), []
-    walk.build.step(node.type, node.start_byte, end, spans)
 
 
 def _inside(walk: Walk, node: Node) -> Work:

@@ -1,5 +1,7 @@
 """Numbers of Python's nodes and fields in the grammar: comparing them is faster than comparing names."""
 
+from tree_sitter import Node
+
 from analysis.languages.adapter import grammar_of
 
 _GRAMMAR = grammar_of("python")
@@ -43,3 +45,8 @@ STRING, STRINGS, INTERPOLATION = kinds("string"), kinds("concatenated_string"), 
 PART = kinds("attribute", "subscript")
 SIGNED = kinds("unary_operator")
 LITERAL = TRUE | FALSE | NUMBER | STRING
+
+
+def parts_of(node: Node) -> list[Node]:
+    """What a node is made of, without comments and the like, which can stand between any two parts."""
+    return [child for child in node.named_children if child.kind_id not in COMMENT]

@@ -6,7 +6,8 @@ from tree_sitter import Node
 
 from analysis.flow_builder import Builder, Work
 from analysis.languages import python_nodes as nodes
-from analysis.languages.python_conditions import Span, parts_of, span_of
+from analysis.languages.python_conditions import Span, span_of
+from analysis.languages.python_nodes import parts_of
 
 
 def irrefutable(pattern: Node) -> bool:

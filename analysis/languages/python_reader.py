@@ -23,7 +23,6 @@ TYPE: Mark = ("store", "type", None, None)
 ANNOTATED: Mark = ("declare", "variable", None, None)
 DECLARED: Mark = ("declare", "", None, None)
 
-EXTRAS = ("comment", "line_continuation")  # can stand between any two parts
 TARGETS = frozenset(
     [
         "tuple", "list", "expression_list", "parenthesized_expression", "list_splat", "pattern_list", "tuple_pattern",
@@ -122,8 +121,3 @@ class Reader:
         place = Occurrence(name, "load", start, end, self.table.scope)
         places.append(place)
         self.occurrences.append(place)
-
-
-def without_extras(node: Node) -> list[Node]:
-    """A node's parts, without what can stand anywhere."""
-    return [child for child in node.named_children if child.type not in EXTRAS]

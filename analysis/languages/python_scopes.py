@@ -19,6 +19,7 @@ from analysis.languages.python_definitions import (
     type_part,
     word,
 )
+from analysis.languages.python_nodes import ERROR, parts_of
 from analysis.languages.python_reader import (
     ANNOTATED,
     DECLARED,
@@ -28,11 +29,9 @@ from analysis.languages.python_reader import (
     UPDATE,
     Action,
     Reader,
-    without_extras,
 )
 from analysis.scopes import Names
 
-ERROR = 0xFFFF  # its number in every grammar
 QUOTES = b"\"'"
 LEAVES = (
     "comment", "line_continuation", "integer", "float", "true", "false", "none", "ellipsis", "string_start",
@@ -72,7 +71,7 @@ def skip(reader: Reader, _node: Node) -> None:
 
 def first_is_target(reader: Reader, node: Node) -> None:
     """`for x in …`, with its `async`, in a statement or a comprehension."""
-    children = without_extras(node)
+    children = parts_of(node)
     if children:
         reader.target(children[0], STORE)
     reader.waiting += children[::-1]
@@ -149,7 +148,7 @@ def import_(reader: Reader, node: Node) -> None:
 
 def import_from(reader: Reader, node: Node) -> None:
     """`from a import b`, where the first that is named is the module."""
-    children = without_extras(node)
+    children = parts_of(node)
     if any(child.type == "wildcard_import" for child in children):
         reader.stars.append(reader.source[children[0].start_byte : children[0].end_byte].decode(errors="replace"))
     _import(reader, children[1:])

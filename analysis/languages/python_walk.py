@@ -9,7 +9,8 @@ from tree_sitter import Node
 from analysis.flow import Block
 from analysis.flow_builder import Builder, Work
 from analysis.languages import python_nodes as nodes
-from analysis.languages.python_conditions import Conditions, parts_of, quiet, span_of, splits_of
+from analysis.languages.python_conditions import Conditions, quiet, span_of, splits_of
+from analysis.languages.python_nodes import parts_of
 
 _FUTURE = re.compile(rb"^from\s+__future__\s+import\b[^\n]*\bannotations\b", re.MULTILINE)
 T = TypeVar("T")

@@ -10,7 +10,6 @@ from hone.cli.code_given import (
     FunctionOption,
     JsonOption,
     LanguageOption,
-    Lines,
     OutputOption,
     SvgOption,
     counted,
@@ -49,13 +48,12 @@ def cfg(
     picture = wants_picture(dot=dot, svg=svg, output=output, as_json=as_json)
     module = read_module(file, language)
     graph = module.cfg(find_function(module, function))
-    lines = Lines(module.source)
     if picture:
         draw(dot_of(graph, module), svg=svg, output=output)
     elif as_json:
-        print_json(_graph(graph, module, lines))
+        print_json(_graph(graph, module))
     else:
-        _tell(graph, module, lines)
+        _tell(graph, module)
 
 
 @app.command()
@@ -68,7 +66,6 @@ def dataflow(
     """
     module = read_module(file, language)
     flow = module.dataflow(find_function(module, function))
-    lines = Lines(module.source)
     definitions = sorted(flow.definitions, key=lambda one: one.start)
     if as_json:
         blocks = range(len(flow.graph.blocks))
@@ -76,27 +73,27 @@ def dataflow(
             {
                 "function": flow.graph.name,
                 "definitions": [
-                    _named(one, lines) | {"uses": [_named(use, lines) for use in flow.uses_of(one)]}
+                    _named(one, module) | {"uses": [_named(use, module) for use in flow.uses_of(one)]}
                     for one in definitions
                 ],
-                "unused": [_named(one, lines) for one in flow.unused],
-                "unbound": [_named(one, lines) for one in flow.unbound],
+                "unused": [_named(one, module) for one in flow.unused],
+                "unbound": [_named(one, module) for one in flow.unbound],
                 "live": {str(number): [symbol.name for symbol in flow.live(number)] for number in blocks},
-                "reaching": {str(number): [_named(one, lines) for one in flow.reaching(number)] for number in blocks},
+                "reaching": {str(number): [_named(one, module) for one in flow.reaching(number)] for number in blocks},
             }
         )
         return
     print(f"{flow.graph.name or 'module'}: {counted(len(definitions), 'definition', 'definitions')}")
     for one in definitions:
-        used = " ".join(str(line) for line in sorted({lines.of(use.start) for use in flow.uses_of(one)}))
-        print(f"{lines.of(one.start):>6}  {one.name}" + (f" → {used}" if used else ""))
+        used = " ".join(str(line) for line in sorted({module.line_of(use.start) for use in flow.uses_of(one)}))
+        print(f"{module.line_of(one.start):>6}  {one.name}" + (f" → {used}" if used else ""))
     for one in flow.unused:
-        print(f"line {lines.of(one.start)}: the value of `{one.name}` is never used")
+        print(f"line {module.line_of(one.start)}: the value of `{one.name}` is never used")
     for one in flow.unbound:
-        print(f"line {lines.of(one.start)}: `{one.name}` may have no value")
+        print(f"line {module.line_of(one.start)}: `{one.name}` may have no value")
 
 
-def _tell(graph: "Graph", module: "Module", lines: Lines) -> None:
+def _tell(graph: "Graph", module: "Module") -> None:
     """One block after the other, each with the ways that lead on. That it may raise is left out."""
     from analysis.draw import said, short
 
@@ -113,7 +110,7 @@ def _tell(graph: "Graph", module: "Module", lines: Lines) -> None:
             notes.append("unreachable")
         print(f"block {block.index}" + (f" ({', '.join(notes)})" if notes else ""))
         for step in block.steps:
-            print(f"  {lines.of(step.start):>5}  {said(step, module)}")
+            print(f"  {module.line_of(step.start):>5}  {said(step, module)}")
         ways = leading[block.index]
         others = [edge for edge in ways if edge.kind != "exception" or edge.target != graph.raised]
         for edge in others or ways:
@@ -121,7 +118,7 @@ def _tell(graph: "Graph", module: "Module", lines: Lines) -> None:
             print(f"         {edge.kind} → {names.get(edge.target, edge.target)}{asked}")
 
 
-def _graph(graph: "Graph", module: "Module", lines: Lines) -> dict[str, object]:
+def _graph(graph: "Graph", module: "Module") -> dict[str, object]:
     reachable = graph.reachable()
     return {
         "function": graph.name,
@@ -138,7 +135,7 @@ def _graph(graph: "Graph", module: "Module", lines: Lines) -> dict[str, object]:
                         "kind": step.kind,
                         "start": step.start,
                         "end": step.end,
-                        "line": lines.of(step.start),
+                        "line": module.line_of(step.start),
                         "text": module.text(step.start, step.end),
                     }
                     for step in block.steps
@@ -153,5 +150,5 @@ def _graph(graph: "Graph", module: "Module", lines: Lines) -> dict[str, object]:
     }
 
 
-def _named(one: "Occurrence", lines: Lines) -> dict[str, object]:
-    return {"name": one.name, "start": one.start, "end": one.end, "line": lines.of(one.start)}
+def _named(one: "Occurrence", module: "Module") -> dict[str, object]:
+    return {"name": one.name, "start": one.start, "end": one.end, "line": module.line_of(one.start)}

@@ -1,8 +1,6 @@
 """What the commands of `hone code` are given: a file or a folder, a language, a function; and where pictures go."""
 
-import re
 import sys
-from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from difflib import get_close_matches
@@ -66,7 +64,7 @@ def _tell_faults(file: str, module: "Module") -> None:
     try:
         module.source.decode()
     except UnicodeDecodeError as error:
-        line = Lines(module.source).of(error.start)
+        line = module.line_of(error.start)
         print(f"hone: `{file}` is no UTF-8 (line {line}); what cannot be read is left out", file=sys.stderr)
     if module.errors:
         first = module.errors[0]
@@ -123,17 +121,6 @@ def find_function(module: "Module", wanted: str) -> "Function | None":
     near = get_close_matches(name, sorted(names), 1)
     hint = f"; did you mean `{near[0]}`?" if near else f"; `hone code outline` lists its {len(functions):,}"
     raise AnalysisError(f"there is no function `{wanted}`" + (hint if functions else ": there are none at all"))
-
-
-class Lines:
-    """The lines of a file by their bytes."""
-
-    def __init__(self, source: bytes) -> None:
-        self._starts = [match.end() for match in re.finditer(rb"\n", source)]
-
-    def of(self, at: int) -> int:
-        """The line, from 1, in which a byte stands."""
-        return bisect_right(self._starts, at) + 1
 
 
 def wants_picture(*, dot: bool, svg: bool, output: Path | None, as_json: bool) -> bool:

@@ -9,13 +9,13 @@ from hone.cli.code_given import (
     FunctionOption,
     JsonOption,
     LanguageOption,
-    Lines,
     find_function,
     print_json,
     read_module,
 )
 
 if TYPE_CHECKING:
+    from analysis import Module
     from analysis.scopes import Scope, Symbol
     from analysis.syntax import Function
 
@@ -34,19 +34,18 @@ def symbols(
     Example: hone code symbols analysis/module.py --function Module.cfg
     """
     module = read_module(file, language)
-    lines = Lines(module.source)
     chosen = find_function(module, function)
     scopes = [one for one in module.scopes.walk() if _within(chosen, one.start, one.end)]
     if as_json:
-        print_json({"language": module.language, "scopes": [_scope(one, lines) for one in scopes]})
+        print_json({"language": module.language, "scopes": [_scope(one, module) for one in scopes]})
         return
     for scope in scopes:
         depth = _depth(scope)
-        where = "" if scope.parent is None else f"  line {lines.of(scope.start)}"
+        where = "" if scope.parent is None else f"  line {module.line_of(scope.start)}"
         print(f"{'  ' * depth}{scope.kind}{f' {scope.name}' if scope.name else ''}{where}")
         for symbol in scope.symbols.values():
             if symbol.occurrences:
-                print(f"{'  ' * depth}  {_symbol_line(symbol, lines)}")
+                print(f"{'  ' * depth}  {_symbol_line(symbol, module)}")
 
 
 @app.command()
@@ -90,10 +89,10 @@ def _depth(scope: "Scope") -> int:
     return depth
 
 
-def _symbol_line(symbol: "Symbol", lines: Lines) -> str:
-    defined = _listed([lines.of(one.start) for one in symbol.definitions if one.role != "delete"])
-    deleted = _listed([lines.of(one.start) for one in symbol.definitions if one.role == "delete"])
-    used = _listed([lines.of(one.start) for one in symbol.references])
+def _symbol_line(symbol: "Symbol", module: "Module") -> str:
+    defined = _listed([module.line_of(one.start) for one in symbol.definitions if one.role != "delete"])
+    deleted = _listed([module.line_of(one.start) for one in symbol.definitions if one.role == "delete"])
+    used = _listed([module.line_of(one.start) for one in symbol.references])
     parts = [
         f"defined at {defined}" if defined else "",
         f"used at {used}" if used else "never used",
@@ -109,20 +108,20 @@ def _listed(numbers: list[int]) -> str:
     return " ".join(str(line) for line in lines[:MOST_LINES]) + more
 
 
-def _scope(scope: "Scope", lines: Lines) -> dict[str, object]:
+def _scope(scope: "Scope", module: "Module") -> dict[str, object]:
     return {
         "kind": scope.kind,
         "name": scope.name,
         "start": scope.start,
         "end": scope.end,
-        "line": lines.of(scope.start),
+        "line": module.line_of(scope.start),
         "depth": _depth(scope),
         "symbols": [
             {
                 "name": symbol.name,
                 "kind": symbol.kind,
                 "occurrences": [
-                    {"role": one.role, "start": one.start, "end": one.end, "line": lines.of(one.start)}
+                    {"role": one.role, "start": one.start, "end": one.end, "line": module.line_of(one.start)}
                     for one in symbol.occurrences
                 ],
             }

@@ -2,7 +2,6 @@
 
 import json
 import random
-import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -12,6 +11,8 @@ from tree_sitter import Parser
 
 from analysis import LANGUAGES, language_of, parse
 from tests.analysis.flowing import assert_whole, chains, flowing
+from tests.analysis.libraries import go_library, java_library
+from tests.analysis.mutations import damaged
 from tests.analysis.npm import installed, node
 
 HERE = Path(__file__).parent
@@ -443,22 +444,13 @@ def node_files():
 
 
 def go_files():
-    go = shutil.which("go") or pytest.skip("`go` is not there; `apt-get install golang-go`")
-    env = subprocess.run([go, "env", "GOROOT"], check=True, capture_output=True, text=True)
-    root = Path(env.stdout.strip()) / "src"
-    yield from [
-        path
-        for name in ("encoding/json", "go/types", "net/http/httputil")
-        for path in sorted((root / name).glob("*.go"))
-    ]
+    library = go_library()
+    folders = ("encoding/json", "go/types", "net/http/httputil")
+    yield from [path for name in folders for path in sorted((library / name).glob("*.go"))]
 
 
 def java_files(folder):
-    java = Path(shutil.which("java") or pytest.skip("`java` is not there; `apt-get install default-jdk-headless`"))
-    archive = java.resolve().parents[1] / "lib" / "src.zip"
-    if not archive.exists():
-        pytest.skip("Java's library has no source here; `apt-get install openjdk-17-source`")
-    with zipfile.ZipFile(archive) as held:
+    with zipfile.ZipFile(java_library()) as held:
         folders = ("java.base/java/util/concurrent/C", "java.base/java/util/concurrent/locks/")
         names = [name for name in held.namelist() if name.startswith(folders)]
         yield from [Path(held.extract(name, folder)) for name in names if name.endswith(".java")]
@@ -548,12 +540,9 @@ def test_mutated_programs_have_a_flow_all_the_same(language):
     chance = random.Random(5)
     programs = {"javascript": JAVASCRIPT, "tsx": JAVASCRIPT, "go": GO, "java": JAVA}[language]
     source = "\n".join(source for source, _ in programs.values()).encode()
+    pieces = [b"", b"(", b"}", b"{", b"\xff", b"break", b"?."]
     for _ in range(60):
-        mutated = bytearray(source)
-        for _ in range(chance.randint(1, 12)):
-            at = chance.randrange(len(mutated) + 1)
-            mutated[at : at + chance.randint(0, 20)] = chance.choice([b"", b"(", b"}", b"{", b"\xff", b"break", b"?."])
-        module = parse(bytes(mutated), language)
+        module = parse(damaged(source, chance, pieces), language)
         assert_whole(module)
         assert all(list(flow.chains()) is not None for flow in module.dataflows)
 

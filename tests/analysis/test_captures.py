@@ -8,6 +8,7 @@ from tree_sitter import Parser
 
 from analysis.captures import by_query, by_tokens, captures_of
 from analysis.languages import LANGUAGES
+from tests.analysis.mutations import damaged
 
 PYTHON = LANGUAGES["python"]
 FILES = [path.read_bytes() for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))]
@@ -34,14 +35,9 @@ def test_tokens_find_in_whole_files_what_the_query_finds():
 def test_tokens_find_in_broken_files_what_the_query_finds():
     chance = random.Random(2)
     small = [source for source in FILES if len(source) < 15_000]
+    pieces = (b"def ", b"#", b"class", b"import", b"(", b"'", b"")
     for _ in range(150):
-        source = bytearray(chance.choice(small))
-        for _ in range(chance.randint(1, 20)):
-            at = chance.randrange(len(source) + 1)
-            source[at : at + chance.randint(0, 30)] = chance.choice(
-                (b"def ", b"#", b"class", b"import", b"(", b"'", b"")
-            )
-        found, expected = compared(bytes(source))
+        found, expected = compared(damaged(chance.choice(small), chance, pieces, edits=20, cuts=range(31)))
         assert found == expected
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from analysis import parse
 from tests.analysis.binding import assert_whole, bound, names_of
+from tests.analysis.mutations import damaged
 from tests.analysis.npm import installed, node
 
 HERE = Path(__file__).parent
@@ -232,15 +233,11 @@ def test_typescript_is_bound_as_its_eslint_binds_it(packages, record_property):
 def test_mutated_files_are_bound_all_the_same(name):
     chance = random.Random(2)
     source = (HERE / "samples" / name).read_bytes()
+    language = "tsx" if name.endswith("tsx") else "javascript"
+    pieces = [b"", b"(", b"}", b"{", b"=>", b"\xff", b"let", b"<"]
     for _ in range(200):
-        mutated = bytearray(source)
-        for _ in range(chance.randint(1, 12)):
-            at = chance.randrange(len(mutated) + 1)
-            mutated[at : at + chance.randint(0, 20)] = chance.choice(
-                [b"", b"(", b"}", b"{", b"=>", b"\xff", b"let", b"<"]
-            )
-        language = "tsx" if name.endswith("tsx") else "javascript"
-        assert_whole(names_of(bytes(mutated), language), len(mutated))
+        mutated = damaged(source, chance, pieces)
+        assert_whole(names_of(mutated, language), len(mutated))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import json
 import random
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import pytest
 
 from analysis import parse
 from tests.analysis.binding import assert_whole, bound, names_of
+from tests.analysis.libraries import go_library
+from tests.analysis.mutations import damaged
 
 HERE = Path(__file__).parent
 CHECKED = ("encoding/json", "go/parser", "go/types", "reflect", "text/template")  # packages
@@ -85,12 +86,9 @@ def test_go_binds(rule):
 @pytest.fixture(scope="module")
 def said_by_go():
     """What Go's tools say of each file: {path: {"Names": …, "Functions": …}}."""
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("`go` is not there; `apt-get install golang-go`")
-    env = subprocess.run([go, "env", "GOROOT"], check=True, capture_output=True, text=True)
-    folders = [str(Path(env.stdout.strip()) / "src" / package) for package in CHECKED]
-    done = subprocess.run([go, "run", str(HERE / "go_names.go"), *folders], check=True, capture_output=True, text=True)
+    library = go_library()
+    argv = ["go", "run", str(HERE / "go_names.go"), *(str(library / package) for package in CHECKED)]
+    done = subprocess.run(argv, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 
 
@@ -130,14 +128,10 @@ def test_functions_stand_where_gos_parser_says(said_by_go, record_property):
 def test_mutated_files_are_bound_all_the_same():
     chance = random.Random(3)
     source = "\n".join(source for source, _ in RULES.values()).encode()
+    pieces = [b"", b"(", b"}", b"{", b":=", b"\xff", b"func", b'"']
     for _ in range(300):
-        mutated = bytearray(source)
-        for _ in range(chance.randint(1, 12)):
-            at = chance.randrange(len(mutated) + 1)
-            mutated[at : at + chance.randint(0, 20)] = chance.choice(
-                [b"", b"(", b"}", b"{", b":=", b"\xff", b"func", b'"']
-            )
-        assert_whole(names_of(bytes(mutated), "go"), len(mutated))
+        mutated = damaged(source, chance, pieces)
+        assert_whole(names_of(mutated, "go"), len(mutated))
 
 
 @pytest.mark.parametrize("deep", ["var x = " + "(" * 9_000, "func f() " + "{" * 3_000, "var x = T" + "{a:" * 5_000])

@@ -2,7 +2,6 @@
 
 import json
 import random
-import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -11,6 +10,8 @@ import pytest
 
 from analysis import parse
 from tests.analysis.binding import assert_whole, bound, names_of
+from tests.analysis.libraries import java_library
+from tests.analysis.mutations import damaged
 
 HERE = Path(__file__).parent
 CHECKED = (
@@ -116,17 +117,15 @@ def test_java_binds(rule):
 @pytest.fixture(scope="module")
 def said_by_java(tmp_path_factory):
     """What the compiler says of files of its library: {path: {"names": …, "functions": …}}, places in bytes."""
-    java = shutil.which("java")
-    home = Path(java).resolve().parents[1] if java else Path()
-    if not (home / "bin" / "javac").exists() or not (home / "lib" / "src.zip").exists():
-        pytest.skip(
-            "no Java compiler with its library's source; `apt-get install default-jdk-headless openjdk-17-source`"
-        )
+    library = java_library()
+    java = library.parents[1] / "bin" / "java"
+    if not java.with_name("javac").exists():
+        pytest.skip("there is no Java compiler; `apt-get install default-jdk-headless`")
     folder = tmp_path_factory.mktemp("java")
-    with zipfile.ZipFile(home / "lib" / "src.zip") as archive:
+    with zipfile.ZipFile(library) as archive:
         paths = [Path(archive.extract(f"java.base/java/{name}.java", folder)) for name in CHECKED]
     internals = [f"--add-exports=jdk.compiler/com.sun.tools.javac.{name}=ALL-UNNAMED" for name in INTERNALS]
-    argv = [java, *internals, str(HERE / "JavaNames.java"), str(folder / "java.base"), *map(str, paths)]
+    argv = [str(java), *internals, str(HERE / "JavaNames.java"), str(folder / "java.base"), *map(str, paths)]
     done = subprocess.run(argv, check=True, capture_output=True, text=True)
     said = json.loads(done.stdout)
     for path, one in said.items():
@@ -176,14 +175,10 @@ def test_methods_stand_where_the_java_compiler_says(said_by_java, record_propert
 def test_mutated_files_are_bound_all_the_same():
     chance = random.Random(4)
     source = "\n".join(source for source, _ in RULES.values()).encode()
+    pieces = [b"", b"(", b"}", b"{", b"->", b"\xff", b"class", b"."]
     for _ in range(300):
-        mutated = bytearray(source)
-        for _ in range(chance.randint(1, 12)):
-            at = chance.randrange(len(mutated) + 1)
-            mutated[at : at + chance.randint(0, 20)] = chance.choice(
-                [b"", b"(", b"}", b"{", b"->", b"\xff", b"class", b"."]
-            )
-        assert_whole(names_of(bytes(mutated), "java"), len(mutated))
+        mutated = damaged(source, chance, pieces)
+        assert_whole(names_of(mutated, "java"), len(mutated))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from analysis import parse
 from hone.errors import AnalysisError
+from tests.analysis.mutations import damaged
 
 LIBRARY = Path(sysconfig.get_path("stdlib"))
 
@@ -256,11 +257,7 @@ def test_mutated_files_keep_their_names_in_order_and_in_their_scopes():
         b"f'{",
     ]
     for _ in range(500):
-        source = bytearray(chance.choice(files))
-        for _ in range(chance.randint(1, 12)):
-            at = chance.randrange(len(source) + 1)
-            source[at : at + chance.choice([0, 0, 1, 5])] = chance.choice(pieces)
-        module = parse(bytes(source), "python")
+        module = parse(damaged(chance.choice(files), chance, pieces, cuts=[0, 0, 1, 5]), "python")
         starts = [one.start for one in module.occurrences]
         assert starts == sorted(set(starts))
         assert all(one.scope.start <= one.start and one.end <= one.scope.end for one in module.occurrences)

@@ -264,6 +264,11 @@ def test_no_source_makes_it_raise(source, language):
     assert isinstance(module.errors, tuple)
 
 
+def test_a_byte_stands_in_the_line_that_its_line_end_closes():
+    module = parse("a\n\né\r\nb", "python")
+    assert [module.line_of(at) for at in range(len(module.source) + 1)] == [1, 1, 2, 3, 3, 3, 3, 4, 4]
+
+
 def test_mutated_files_of_the_library_never_make_it_raise():
     chance = random.Random(1)
     files = [path.read_bytes() for path in sorted(LIBRARY.glob("*.py")) if path.stat().st_size < 20_000]
