@@ -23,6 +23,7 @@ from analysis.types.narrowing import within
 from analysis.types.state import Environment
 from analysis.types.substitution import substitute
 from analysis.types.view import Typed
+from analysis.types.written import parts_of
 
 if TYPE_CHECKING:
     from analysis.types.expressions import Expressions
@@ -49,7 +50,7 @@ def store(on: "Expressions", target: Node, kind: Type, environment: Environment,
 
 def unpack(on: "Expressions", target: Node, kind: Type, environment: Environment, origin: str) -> None:
     """`a, *b = c`"""
-    targets = [child for child in target.named_children if child.type != "comment"]
+    targets = parts_of(target)
     starred = [place for place, one in enumerate(targets) if one.type in ("list_splat_pattern", "list_splat")]
     items: list[Type] | None = None
     known = fields(on, kind)

@@ -31,6 +31,7 @@ from analysis.types.operators import arithmetic
 from analysis.types.source import Source
 from analysis.types.state import Environment, Loop, SpentError, State, merge
 from analysis.types.view import Typed
+from analysis.types.written import parts_of
 
 DEEPEST = 60  # statements in statements
 LONGEST_TUPLE = 8  # that is added to and keeps its length
@@ -145,7 +146,7 @@ class Statements:
 
     def returning(self, node: Node, environment: Environment) -> Environment | None:
         """`return a`"""
-        parts = [child for child in node.named_children if child.type != "comment"]
+        parts = parts_of(node)
         kind = self.expressions.type(parts[0], environment) if parts else NONE
         if self.returned:
             self.returned[-1].append(bounded(widen(kind)))
@@ -171,7 +172,7 @@ class Statements:
 
     def asserting(self, node: Node, environment: Environment) -> Environment | None:
         """`assert a`"""
-        parts = [child for child in node.named_children if child.type != "comment"]
+        parts = parts_of(node)
         if not parts:
             return environment
         yes, no = branch(self.expressions, parts[0], environment)
