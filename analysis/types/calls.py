@@ -45,9 +45,7 @@ def subscript(on: "Expressions", node: Node, environment: Environment) -> Type:
         found = on.solver.member(around.of, "__class_getitem__")
         cls = on.source.find(around.of.name)
         if found is not None or (cls is not None and cls.parameters):
-            occurrence = on.state.at.get(node.start_byte)
-            scope = occurrence.scope if occurrence is not None else on.state.names.root
-            kind = on.source.reader(scope).text(on.state.text(node))
+            kind = on.source.reader(on.state.scope(node)).text(on.state.text(node))
             return ClassObject(kind) if isinstance(kind, Instance | Tuple) else UNKNOWN
     return join([item(on, one, index, indices[0]) for one in members_of(around) if one != NONE])
 
@@ -119,9 +117,7 @@ def special(on: "Expressions", name: str, callee: Type, nodes: list[Node], envir
         return Instance("builtins.super")
     if isinstance(callee, Callable) and callee.name == "cast" and len(nodes) == 2:
         on.type(nodes[1], environment)
-        occurrence = on.state.at.get(nodes[0].start_byte)
-        scope = occurrence.scope if occurrence is not None else on.state.names.root
-        return on.source.reader(scope).text(on.state.text(nodes[0]))
+        return on.source.reader(on.state.scope(nodes[0])).text(on.state.text(nodes[0]))
     return None
 
 

@@ -97,8 +97,7 @@ class Expressions:
 
     def name(self, node: Node, environment: Environment) -> Type:
         """A variable, or a builtin."""
-        found = self.state.at.get(node.start_byte)
-        symbol = found.symbol if found is not None else None
+        symbol = self.state.symbol(node)
         if symbol is None:
             return self._builtin(self.state.text(node))
         known = environment.get(symbol)

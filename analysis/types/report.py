@@ -46,8 +46,7 @@ def _typed_return(found: "Inference", part: Function) -> TypedReturn:
     if body is None:
         return TypedReturn(part.qualified_name, part.place, show(UNKNOWN), "")
     name = body.child_by_field_name("name")
-    place = found.state.at.get(name.start_byte) if name is not None else None
-    scope = place.scope if place is not None else found.state.names.root
+    scope = found.state.scope(name) if name is not None else found.state.names.root
     if body.child_by_field_name("return_type") is not None:
         kind, origin = found.source.signature(body, scope).returns, "annotation"
     else:

@@ -65,6 +65,11 @@ class State:
         found = self.at.get(node.start_byte)
         return found.symbol if found is not None else None
 
+    def scope(self, node: Node) -> Scope:
+        """The scope that a name, or an expression that begins with one, stands in; else the module's."""
+        found = self.at.get(node.start_byte)
+        return found.scope if found is not None else self.names.root
+
     def text(self, node: Node) -> str:
         """What a node stands for in the source."""
         return self.source[node.start_byte : node.end_byte].decode(errors="replace")

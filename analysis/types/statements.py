@@ -117,13 +117,13 @@ class Statements:
         return kind, origin
 
     def _declare(self, left: Node, annotation: Node) -> None:
-        found = self.state.at.get(left.start_byte)
-        scope = found.scope if found is not None else self.state.names.root
+        scope = self.state.scope(left)
+        symbol = self.state.symbol(left)
         written = self.state.text(annotation)
-        if left.type == "identifier" and found is not None and found.symbol is not None:
+        if left.type == "identifier" and symbol is not None:
             if written in ("Final", "typing.Final", "ClassVar", "TypeAlias", "typing.TypeAlias"):
                 return
-            self.state.declared[found.symbol] = self.source.reader(scope).text(written)
+            self.state.declared[symbol] = self.source.reader(scope).text(written)
         elif left.type == "attribute" and self.expressions.classes:
             owner, name = left.named_children[0], self.expressions.private(self.state.text(left.named_children[-1]))
             if owner.type == "identifier" and left.named_child_count == 2:
