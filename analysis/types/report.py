@@ -6,12 +6,10 @@ from analysis.scopes import Scope
 from analysis.syntax import Function, Place, Syntax
 from analysis.types.kinds import UNKNOWN, Instance
 from analysis.types.printing import show
-from analysis.types.view import Typed, TypedName, TypedReturn, Types
+from analysis.types.view import NOTHING, TypedName, TypedReturn, Types
 
 if TYPE_CHECKING:
     from analysis.types.inference import Inference
-
-NOTHING = Typed(UNKNOWN, "")
 
 
 def view(found: "Inference", syntax: Syntax) -> Types:
