@@ -30,10 +30,9 @@ from analysis.types.kinds import (
     Type,
     TypeVariable,
     Union,
-    element_of,
-    instance,
     join,
     members_of,
+    tuple_instance,
     variables_of,
 )
 from analysis.types.solving import Solver
@@ -287,7 +286,7 @@ def _items(kind: Type) -> tuple[Callable, ...]:
 def _plain(kind: Type) -> Type:
     match kind:
         case Tuple():
-            return instance("tuple", element_of(kind.items))
+            return tuple_instance(kind)
         case ModuleObject():
             return Instance("types.ModuleType")
         case ClassObject():

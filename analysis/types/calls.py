@@ -15,11 +15,11 @@ from analysis.types.kinds import (
     Tuple,
     Type,
     bounded,
-    element_of,
     instance,
     is_unknown,
     join,
     members_of,
+    tuple_instance,
     widen,
 )
 from analysis.types.lineage import mapping_of
@@ -68,7 +68,7 @@ def item(on: "Expressions", around: Type, index: Type, node: Node) -> Type:
             ends = bounds(on, node)
             if ends is not None:
                 return Tuple(around.items[ends])
-            return instance("tuple", element_of(around.items))
+            return tuple_instance(around)
     return on.solver.method(around, "__getitem__", widen(index) if not isinstance(index, Literal) else index)
 
 
@@ -124,7 +124,7 @@ def special(on: "Expressions", name: str, callee: Type, nodes: list[Node], envir
 def class_of(kind: Type) -> Type:
     """What `type(value)` is."""
     if isinstance(kind, Tuple):
-        kind = instance("tuple", element_of(kind.items))
+        kind = tuple_instance(kind)
     return ClassObject(kind) if isinstance(kind, Instance) else UNKNOWN
 
 

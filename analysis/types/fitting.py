@@ -31,7 +31,7 @@ from analysis.types.kinds import (
     walk,
     widen,
 )
-from analysis.types.lineage import mapping_of
+from analysis.types.lineage import mapping_of, metaclass_of
 from analysis.types.substitution import Mapping, closed, substitute
 
 if TYPE_CHECKING:
@@ -187,10 +187,9 @@ class Fitting:
         if formal.name == "builtins.type":
             return True
         of = actual.of if isinstance(actual.of, Instance) else OBJECT
-        meta = next((one.metaclass for one, _ in self._solver.lineages.of(of)[0] if one.metaclass is not None), None)
-        known = self._solver.lineages.whole(of)
-        answer = self._fits_instance(formal, meta if isinstance(meta, Instance) else Instance("builtins.type"), found)
-        return answer if answer or known else None
+        lineage, whole = self._solver.lineages.of(of)
+        answer = self._fits_instance(formal, metaclass_of(lineage), found)
+        return answer if answer or whole else None
 
     def _structure(self, formal: Instance, actual: Instance, found: Mapping) -> bool | None:
         """Whether a value has all that a protocol asks for."""

@@ -25,7 +25,7 @@ from analysis.types.kinds import (
     returns_of,
     tuple_instance,
 )
-from analysis.types.lineage import mapping_of
+from analysis.types.lineage import mapping_of, metaclass_of
 from analysis.types.substitution import Mapping, substitute, substituted
 
 if TYPE_CHECKING:
@@ -137,8 +137,7 @@ class Lookup:
                 return substitute(member.type, mapping)
         if not whole:
             return UNKNOWN
-        meta = next((one.metaclass for one, _ in listed if one.metaclass is not None), None)
-        return self._of_instance(meta if isinstance(meta, Instance) else Instance("builtins.type"), name)
+        return self._of_instance(metaclass_of(listed), name)
 
     def _is_of_classes(self, name: str) -> bool:
         """Whether classes have an attribute of their own, whatever `object` says of that of its values."""

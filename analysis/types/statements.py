@@ -23,8 +23,7 @@ from analysis.types.kinds import (
     Tuple,
     Type,
     bounded,
-    element_of,
-    instance,
+    tuple_instance,
     widen,
 )
 from analysis.types.operators import arithmetic
@@ -139,10 +138,9 @@ class Statements:
         before = self.expressions.type(left, environment)
         sign = self.state.text(operator)[:-1]
         kind = arithmetic(self.expressions.solver, sign, before, self.expressions.type(right, environment), "i")
-        if not (isinstance(before, Tuple) and isinstance(kind, Tuple) and len(kind.items) > LONGEST_TUPLE):
-            store(self.expressions, left, kind, environment, "operator")
-        else:
-            store(self.expressions, left, instance("tuple", element_of(kind.items)), environment, "operator")
+        if isinstance(before, Tuple) and isinstance(kind, Tuple) and len(kind.items) > LONGEST_TUPLE:
+            kind = tuple_instance(kind)
+        store(self.expressions, left, kind, environment, "operator")
 
     def returning(self, node: Node, environment: Environment) -> Environment | None:
         """`return a`"""
