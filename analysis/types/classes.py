@@ -21,7 +21,7 @@ from analysis.types.kinds import (
     TypeVariable,
     join,
 )
-from analysis.types.members import CACHES, PROPERTIES, STAYS, declare, managed
+from analysis.types.members import declare, decorated
 from analysis.types.written import identifiers, parsed, qualified, statement_of
 
 if TYPE_CHECKING:
@@ -182,25 +182,8 @@ class Classes:
 
     def _one_method(self, node: Node, body: Scope) -> Member:
         name = node.child_by_field_name("name")
-        kind = "method"
         text = self._source.state.text(name) if name is not None else ""
-        if text in ("__new__", "__init_subclass__", "__class_getitem__"):
-            kind = "static method" if text == "__new__" else "class method"
-        found: Type = self._source.function(node, body)
-        for decorator in self._source.decorator_names(node):
-            if decorator in STAYS:
-                continue
-            if decorator in ("classmethod", "staticmethod"):
-                kind = "class method" if decorator == "classmethod" else "static method"
-            elif decorator in PROPERTIES or decorator.endswith((".setter", ".deleter", ".getter")):
-                return Member("property", found)
-            elif decorator in ("contextmanager", "contextlib.contextmanager") and isinstance(found, Callable):
-                found = managed(found)
-            elif decorator in CACHES and isinstance(found, Callable):
-                return Member("variable", Instance("functools._lru_cache_wrapper", (found.returns,)))
-            else:
-                return Member("variable", UNKNOWN)
-        return Member(kind, found)
+        return decorated(text, self._source.function(node, body), self._source.decorator_names(node))
 
     def defining(self, owner: Instance, name: str, lineage: list[tuple[Class, Instance]]) -> str | None:
         """The class whose attribute is given a value through one of its descendants; None where the standard

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable as Function
+from collections.abc import Iterable
 
 from analysis.types.annotations import Annotations
 from analysis.types.declared import Class, Form, Member
@@ -68,22 +69,27 @@ def member_of(reader: Annotations, node: ast.AST, owner: Class) -> Member | None
 
 
 def method(reader: Annotations, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Member:
-    """A function in a class, by its decorators."""
-    signature = reader.signature(node)
+    """A function in a class."""
+    return decorated(node.name, reader.signature(node), map(written, reversed(node.decorator_list)))
+
+
+def decorated(name: str, signature: Callable, decorators: Iterable[str]) -> Member:
+    """What decorators, the innermost first, make of a function in a class."""
     kind = "method"
-    if node.name in ("__new__", "__init_subclass__", "__class_getitem__"):
-        kind = "static method" if node.name == "__new__" else "class method"
+    if name in ("__new__", "__init_subclass__", "__class_getitem__"):
+        kind = "static method" if name == "__new__" else "class method"
     found: Type = signature
-    for decorator in reversed(node.decorator_list):
-        name = written(decorator)
-        if name in STAYS:
+    for decorator in decorators:
+        if decorator in STAYS:
             continue
-        if name in ("classmethod", "staticmethod"):
-            kind = "class method" if name == "classmethod" else "static method"
-        elif name in PROPERTIES or name.endswith((".setter", ".deleter", ".getter")):
+        if decorator in ("classmethod", "staticmethod"):
+            kind = "class method" if decorator == "classmethod" else "static method"
+        elif decorator in PROPERTIES or decorator.endswith((".setter", ".deleter", ".getter")):
             return Member("property", found)
-        elif name in ("contextmanager", "contextlib.contextmanager") and isinstance(found, Callable):
+        elif decorator in ("contextmanager", "contextlib.contextmanager") and isinstance(found, Callable):
             found = managed(found)
+        elif decorator in CACHES and isinstance(found, Callable):
+            return Member("variable", Instance("functools._lru_cache_wrapper", (found.returns,)))
         else:
             return Member("variable", UNKNOWN)
     return Member(kind, found)
