@@ -26,10 +26,15 @@ PROPERTIES = frozenset(
 CACHES = frozenset(["cache", "functools.cache", "lru_cache", "functools.lru_cache"])
 
 
-def is_final(reader: Annotations, node: ast.expr) -> bool:
-    """Whether an annotation is a bare `Final`: the value says the type."""
+def is_form(reader: Annotations, node: ast.expr, name: str) -> bool:
+    """Whether an annotation is this special form of `typing`, and nothing more."""
     meaning = reader.named(node) if isinstance(node, ast.Name | ast.Attribute) else None
-    return isinstance(meaning, Form) and meaning.name == "Final"
+    return isinstance(meaning, Form) and meaning.name == name
+
+
+def annotated(reader: Annotations, node: ast.AnnAssign) -> Type:
+    """The type of a variable by its annotation; by its value where that is a bare `Final`."""
+    return constant(reader, node) if is_form(reader, node.annotation, "Final") else reader.type(node.annotation)
 
 
 def constant(reader: Annotations, node: ast.AnnAssign) -> Type:
@@ -37,9 +42,14 @@ def constant(reader: Annotations, node: ast.AnnAssign) -> Type:
     value = node.value.operand if isinstance(node.value, ast.UnaryOp) else node.value
     if isinstance(value, ast.Constant) and value.value is not ...:
         return Instance("types.NoneType" if value.value is None else f"builtins.{type(value.value).__name__}")
-    owner = reader.named(value.value) if isinstance(value, ast.Attribute) else None
-    member = owner.own(value.attr) if isinstance(owner, Class) and isinstance(value, ast.Attribute) else None
+    member = attribute(reader, value) if isinstance(value, ast.Attribute) else None
     return member.type if member is not None else UNKNOWN
+
+
+def attribute(reader: Annotations, node: ast.Attribute) -> Member | None:
+    """What a class says of an attribute that is written with its name, such as a member of an enumeration."""
+    owner = reader.named(node.value)
+    return owner.own(node.attr) if isinstance(owner, Class) else None
 
 
 def merged(members: list[Member]) -> Member | None:
@@ -56,9 +66,7 @@ def merged(members: list[Member]) -> Member | None:
 def member_of(reader: Annotations, node: ast.AST, owner: Class) -> Member | None:
     """One definition of an attribute in a class."""
     if isinstance(node, ast.AnnAssign):
-        return Member(
-            "variable", constant(reader, node) if is_final(reader, node.annotation) else reader.type(node.annotation)
-        )
+        return Member("variable", annotated(reader, node))
     if isinstance(node, ast.Assign):
         if owner.ready().enumeration:
             return Member("variable", Instance(owner.name))
