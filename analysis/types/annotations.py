@@ -107,7 +107,7 @@ class Annotations:
     def _alone(self, meaning: Meaning) -> Type:
         match meaning:
             case Class():
-                return NONE if meaning.name == NONE.name else lone(meaning)
+                return NONE if meaning.name == NONE.name else meaning.bare(ANY)
             case Form():
                 return LONE.get(meaning.name, UNKNOWN)
             case Alias():
@@ -306,11 +306,6 @@ class Annotations:
             return None
         open_ones = dict.fromkeys(one for one in walk(kind) if isinstance(one, TypeVariable) and one != SELF)
         return Alias(kind, tuple(open_ones))
-
-
-def lone(found: Class) -> Type:
-    """A value of a class whose parameters are not said, as an annotation means it."""
-    return found.bare(ANY)
 
 
 def is_type_like(node: ast.expr) -> bool:

@@ -11,6 +11,7 @@ from analysis.types.kinds import (
     Instance,
     Tuple,
     Type,
+    Union,
     bounded,
     element_of,
     instance,
@@ -78,8 +79,7 @@ def fields(on: "Expressions", kind: Type) -> list[Type] | None:
         for base in found.bases if found is not None else ():
             if isinstance(base, Tuple):
                 return list(base.items)
-    members = getattr(kind, "members", ())
-    several = [fields(on, one) for one in members]
+    several = [fields(on, one) for one in kind.members] if isinstance(kind, Union) else []
     if several and all(one is not None and len(one) == len(several[0] or ()) for one in several):
         return [join(column) for column in zip(*[one or [] for one in several], strict=True)]
     return None
@@ -120,7 +120,7 @@ def store_attribute(on: "Expressions", target: Node, kind: Type, environment: En
     kind = bounded(widen(kind)) if kind != NEVER else UNKNOWN
     declared = declared_attribute(on, around, text, kind)
     key = on.key(target)
-    if key is None or not isinstance(key, tuple):
+    if not isinstance(key, tuple):
         return
     forget(environment, key)
     if declared is None:

@@ -221,7 +221,7 @@ class Fitting:
 
     def _fits_callable(self, formal: Callable, actual: Type, found: Mapping) -> bool | None:
         if isinstance(actual, ClassObject):
-            given = [Argument(closed(substitute(one.type, found), set())) for one in formal.parameters or ()]
+            given = [Argument(substitute(one.type, found)) for one in formal.parameters or ()]
             made = self._solver.call(actual, given)
             return every([None if is_unknown(made) else True, self.fits(formal.returns, made, found)])
         if isinstance(actual, Instance):

@@ -3,7 +3,9 @@
 from analysis.types.arguments import Argument
 from analysis.types.kinds import (
     BOOL,
+    BYTES,
     NONE,
+    STR,
     UNKNOWN,
     Callable,
     ClassObject,
@@ -13,7 +15,6 @@ from analysis.types.kinds import (
     Tuple,
     Type,
     Union,
-    instance,
     is_unknown,
     join,
     members_of,
@@ -45,7 +46,7 @@ def arithmetic(solver: Solver, sign: str, left: Type, right: Type, prefix: str =
 
 def _whatever(left: Type, sign: str) -> Type:
     """Formatting a string gives a string whatever it is given; else the other operand may have its say."""
-    if sign == "%" and all(widen(one) in (instance("str"), instance("bytes")) for one in members_of(left)):
+    if sign == "%" and all(widen(one) in (STR, BYTES) for one in members_of(left)):
         return join(map(widen, members_of(left)))
     return UNKNOWN
 

@@ -113,7 +113,7 @@ class Solver:
         distinct = list(dict.fromkeys(possible))
         if len(distinct) == 1:
             return distinct[0]
-        return join(distinct) if 0 < len(distinct) <= MOST_ANSWERS else UNKNOWN
+        return join(distinct) if len(distinct) <= MOST_ANSWERS else UNKNOWN
 
     def match(self, callee: Callable, arguments: list[Argument]) -> tuple[bool | None, Type]:
         """Whether the arguments fit, and what is then returned."""

@@ -283,7 +283,7 @@ class Statements:
         self.block(body, dict(environment))
         if found is not None:
             self.expressions.classes.pop()
-            self.state.commit(list(self.source.own.bodies[found.name].symbols.values()))
+            self.state.commit(self.source.own.bodies[found.name].symbols.values())
         self.state.handlers, self.loops, self.returned = handlers, loops, returned
         bind(self.expressions, name, value_of(found) if found is not None else UNKNOWN, environment, "definition")
         return environment

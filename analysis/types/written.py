@@ -26,7 +26,7 @@ def identifiers(node: Node) -> list[Node]:
     found: list[Node] = []
     for child in node.named_children:
         inner = child
-        while inner.type not in ("identifier",) and inner.named_children:
+        while inner.type != "identifier" and inner.named_children:
             inner = inner.named_children[0]
         if inner.type == "identifier":
             found.append(inner)
