@@ -19,10 +19,9 @@ from analysis.types.kinds import (
     join,
     widen,
 )
-from analysis.types.lineage import mapping_of
+from analysis.types.lineage import fields_of
 from analysis.types.narrowing import within
 from analysis.types.state import Environment
-from analysis.types.substitution import substitute
 from analysis.types.view import Typed
 from analysis.types.written import parts_of
 
@@ -74,8 +73,7 @@ def fields(on: "Expressions", kind: Type) -> list[Type] | None:
     if isinstance(kind, Instance):
         found = on.source.find(kind.name)
         if found is not None and found.ready().named:
-            mapping = mapping_of(found, kind)
-            return [substitute(one, mapping) for _, one in found.fields() or ()]
+            return fields_of(found, kind)
         for base in found.bases if found is not None else ():
             if isinstance(base, Tuple):
                 return list(base.items)

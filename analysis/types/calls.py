@@ -22,9 +22,8 @@ from analysis.types.kinds import (
     tuple_instance,
     widen,
 )
-from analysis.types.lineage import mapping_of
+from analysis.types.lineage import fields_of
 from analysis.types.state import Environment
-from analysis.types.substitution import substitute
 
 if TYPE_CHECKING:
     from analysis.types.expressions import Expressions
@@ -57,8 +56,7 @@ def item(on: "Expressions", around: Type, index: Type, node: Node) -> Type:
         cls = on.source.find(around.name)
         fields = cls.fields() if cls is not None and (cls.ready().named or cls.typed_dict) else None
         if fields and cls is not None and cls.named:
-            mapping = mapping_of(cls, around)
-            around = Tuple(tuple(substitute(kind, mapping) for _, kind in fields))
+            around = Tuple(tuple(fields_of(cls, around)))
         elif fields and isinstance(index, Literal):
             return dict(fields).get(str(index.value), UNKNOWN)
     if isinstance(around, Tuple):

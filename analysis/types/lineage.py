@@ -83,6 +83,12 @@ def mapping_of(found: Class, kind: Instance) -> dict[TypeVariable, Type]:
     return {one: arguments[place] if place < len(arguments) else UNKNOWN for place, one in enumerate(parameters)}
 
 
+def fields_of(found: Class, kind: Instance) -> list[Type]:
+    """What the fields of a named tuple are in a value of it."""
+    mapping = mapping_of(found, kind)
+    return [substitute(one, mapping) for _, one in found.fields() or ()]
+
+
 def metaclass_of(lineage: list[tuple[Class, Instance]]) -> Instance:
     """The class of the class that a lineage begins with."""
     meta = next((one.metaclass for one, _ in lineage if one.metaclass is not None), None)
