@@ -152,10 +152,10 @@ class Solver:
                 member = ancestor.own(name)
                 if member is None or ancestor.name == "builtins.object":
                     continue
-                mapping: Mapping = {**mapping_of(ancestor, inner), SELF: whole}
-                made = maker(substitute(member.type, mapping), whole, name)
                 if name == "__new__" and ancestor.own("__init__") is not None:
                     continue
+                mapping: Mapping = {**mapping_of(ancestor, inner), SELF: whole}
+                made = maker(substitute(member.type, mapping), whole, name)
                 result = self.call(made, arguments) if made is not None else UNKNOWN
                 return result if isinstance(result, Instance | Tuple) else found.bare()
         return found.bare()
