@@ -134,7 +134,7 @@ class Reader:
                 found.append(STARRED)
             else:
                 found.append(self.union())
-            if self.peek() == "," or self.peek() != "]":
+            if self.peek() != "]":
                 self.next()
         self.next()
         return found
@@ -260,10 +260,10 @@ def agree(ours: Type, theirs: Type, solver: Solver) -> bool:
 
 
 def _variables(ours: Type, theirs: Type) -> bool:
-    if isinstance(ours, TypeVariable) and isinstance(theirs, TypeVariable):
-        return ours.name == theirs.name
-    variable = ours if isinstance(ours, TypeVariable) else theirs
-    return variable.name == "Self" or variable.bound is not None  # type: ignore[attr-defined]
+    first, *second = [one for one in (ours, theirs) if isinstance(one, TypeVariable)]
+    if second:
+        return first.name == second[0].name
+    return first.name == "Self" or first.bound is not None
 
 
 def _callables(ours: Type, theirs: Type, solver: Solver) -> bool:
