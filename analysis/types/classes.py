@@ -51,17 +51,17 @@ class Classes:
             body = self._source.scopes.get(key)
             if name is None or body is None or body.kind != "class":
                 return None
-            full = OWN + qualified(body)
-            while full in self.classes:
-                full += AGAIN
-            found = Class(full, lambda one: self._read_class(one, node, body), lambda _name: None)
-            found.find = lambda asked: self._member(found, body, asked)
-            found.nested = lambda asked: self._nested(body, asked)
-            found.names = lambda: tuple(body.symbols)
-            found.fields = lambda: self._fields(body)
-            found.lasting = False
-            self._class_at[key] = self.classes[full] = found
-            self.bodies[full] = body
+            found = Class(
+                self._free_name(qualified(body)),
+                read=lambda one: self._read_class(one, node, body),
+                find=lambda asked: self._member(found, body, asked),
+                nested=lambda asked: self._nested(body, asked),
+                fields=lambda: self._fields(body),
+                names=lambda: tuple(body.symbols),
+                lasting=False,
+            )
+            self._class_at[key] = self.classes[found.name] = found
+            self.bodies[found.name] = body
             self._of_body[id(body)] = found
         return self._class_at[key]
 
@@ -116,16 +116,23 @@ class Classes:
                     return UNKNOWN
             else:
                 return UNKNOWN
-            full = f"{OWN}{name}"
-            while full in self.classes:
-                full += AGAIN
             kinds = tuple((field, ANY) for field in fields)
-            found = Class(full, lambda one: one.declare((), (Instance("typing.NamedTuple"),)), lambda _name: None)
-            found.find = lambda asked: Member("variable", ANY) if asked in fields else None
-            found.fields = lambda: kinds
-            found.named = True
-            self._class_at[key] = self.classes[full] = found
+            found = Class(
+                self._free_name(name),
+                read=lambda one: one.declare((), (Instance("typing.NamedTuple"),)),
+                find=lambda asked: Member("variable", ANY) if asked in fields else None,
+                fields=lambda: kinds,
+                named=True,
+            )
+            self._class_at[key] = self.classes[found.name] = found
         return ClassObject(self._class_at[key].instance())
+
+    def _free_name(self, name: str) -> str:
+        """A class's full name, marked where another of the file has it."""
+        full = OWN + name
+        while full in self.classes:
+            full += AGAIN
+        return full
 
     def _nested(self, body: Scope, name: str) -> Meaning:
         symbol = body.symbols.get(name)

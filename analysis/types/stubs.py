@@ -208,9 +208,14 @@ class Typeshed:
             listed = [one for one in children.values() if isinstance(one.ast, ast.AnnAssign)]
             return tuple((one.name, reader.type(one.ast.annotation)) for one in listed)
 
-        made = Class(full_name, read, lambda name: self._member(reader, children, name, made), nested)
-        made.fields = fields
-        made.names = lambda: tuple(children)
+        made = Class(
+            full_name,
+            read,
+            find=lambda name: self._member(reader, children, name, made),
+            nested=nested,
+            fields=fields,
+            names=lambda: tuple(children),
+        )
         self._classes[full_name] = made
         return made
 
