@@ -236,7 +236,7 @@ class Statements:
             if value is not None:
                 self.expressions.type(value, environment)
         self.waiting.append((node, found.scope))
-        kind = self.decorated(node, found.scope, environment)
+        kind = self.decorated(node, found.scope)
         if found.symbol is not None:
             kind = self._overloaded(node, found.symbol, kind)
         bind(self.expressions, name, kind, environment, "definition")
@@ -253,15 +253,12 @@ class Statements:
         self.state.given.pop(symbol, None)
         return Overloaded(tuple(before)) if len(before) > 1 else before[0]
 
-    def decorated(self, node: Node, scope: Scope, environment: Environment) -> Type:
-        """A function as its decorators leave it."""
+    def decorated(self, node: Node, scope: Scope) -> Type:
+        """A function as its decorators, whose types have been noted, leave it."""
         kind: Type = self.source.function(node, scope)
-        for decorator in self.source.decorators(node):
-            text = self.state.text(decorator).partition("(")[0]
-            if text in KEPT:
-                continue
-            made = self.expressions.type(decorator, environment)
-            kind = self.expressions.solver.call(made, [Argument(kind)])
+        for decorator, name in zip(self.source.decorators(node), self.source.decorator_names(node), strict=True):
+            if name not in KEPT:
+                kind = self.expressions.solver.call(self.expressions.noted(decorator), [Argument(kind)])
         return kind
 
     def class_statement(self, node: Node, environment: Environment) -> Environment | None:
