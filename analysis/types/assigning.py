@@ -6,6 +6,7 @@ from tree_sitter import Node
 
 from analysis.types.kinds import (
     NEVER,
+    OWN,
     UNKNOWN,
     ClassObject,
     Instance,
@@ -136,7 +137,7 @@ def declared_attribute(on: "Expressions", around: Type, name: str, kind: Type) -
     if not isinstance(around, Instance):
         return None
     lineage, _ = on.solver.lineages.of(around)
-    if around.name.startswith("@"):
+    if around.name.startswith(OWN):
         owner = on.source.own.defining(around, name, lineage)
         if owner is not None:
             body = on.source.own.bodies[owner]

@@ -8,6 +8,7 @@ from analysis.types.declared import Class, Member
 from analysis.types.fitting import DEEPEST, FUNCTION
 from analysis.types.kinds import (
     NONE,
+    OWN,
     SELF,
     UNKNOWN,
     Callable,
@@ -76,7 +77,7 @@ class Lookup:
 
     def _of_instance(self, kind: Instance, name: str) -> Type:
         key = (kind, name)
-        if key not in self._attributes or kind.name.startswith("@"):
+        if key not in self._attributes or kind.name.startswith(OWN):
             self._attributes[key] = self._looked_up(kind, name)
         return self._attributes[key]
 

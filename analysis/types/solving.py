@@ -9,6 +9,7 @@ from analysis.types.fitting import DEEPEST, Fitting, every
 from analysis.types.kinds import (
     INT,
     NONE,
+    OWN,
     SELF,
     UNKNOWN,
     Callable,
@@ -171,7 +172,7 @@ class Solver:
             case Literal() | Instance():
                 inner = Instance(kind.of) if isinstance(kind, Literal) else kind
                 seen = self.lineages.seen_as(inner, "typing.Iterable")
-                if seen is not None and seen.arguments and not inner.name.startswith("@"):
+                if seen is not None and seen.arguments and not inner.name.startswith(OWN):
                     return seen.arguments[0]
             case ClassObject(of=Instance() as of):
                 found = self.world.find(of.name)
