@@ -32,6 +32,7 @@ from analysis.types.kinds import (
     Union,
     join,
     members_of,
+    signatures_of,
     tuple_instance,
     variables_of,
 )
@@ -276,11 +277,7 @@ def _callables(ours: Type, theirs: Type, solver: Solver) -> bool:
 
 
 def _items(kind: Type) -> tuple[Callable, ...]:
-    if isinstance(kind, Overloaded):
-        return kind.items
-    if isinstance(kind, ClassObject):
-        return (Callable(None, kind.of),)
-    return (kind,) if isinstance(kind, Callable) else ()
+    return (Callable(None, kind.of),) if isinstance(kind, ClassObject) else signatures_of(kind)
 
 
 def _plain(kind: Type) -> Type:

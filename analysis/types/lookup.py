@@ -23,7 +23,9 @@ from analysis.types.kinds import (
     Union,
     bound_of,
     join,
+    overloaded,
     returns_of,
+    signatures_of,
     tuple_instance,
 )
 from analysis.types.lineage import mapping_of, metaclass_of
@@ -148,12 +150,8 @@ class Lookup:
 
     def bind(self, kind: Type, receiver: Type) -> Type:
         """A function as the method of a value: without its first parameter."""
-        if isinstance(kind, Callable):
-            return self._bind(kind, receiver) or UNKNOWN
-        if isinstance(kind, Overloaded):
-            items = [one for one in (self._bind(item, receiver) for item in kind.items) if one is not None]
-            return Overloaded(tuple(items)) if len(items) > 1 else items[0] if items else UNKNOWN
-        return UNKNOWN
+        bound = [self._bind(one, receiver) for one in signatures_of(kind)]
+        return overloaded([one for one in bound if one is not None]) or UNKNOWN
 
     def _bind(self, kind: Callable, receiver: Type) -> Callable | None:
         if not kind.parameters:

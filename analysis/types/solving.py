@@ -25,6 +25,8 @@ from analysis.types.kinds import (
     element_of,
     is_unknown,
     join,
+    overloaded,
+    signatures_of,
     variables_of,
 )
 from analysis.types.lineage import Lineages, World, mapping_of
@@ -205,9 +207,8 @@ class Solver:
 
 def maker(kind: Type, whole: Instance, name: str) -> Type | None:
     """`__init__` or `__new__` as a function from arguments to the value."""
-    items = kind.items if isinstance(kind, Overloaded) else (kind,) if isinstance(kind, Callable) else ()
     made: list[Callable] = []
-    for item in items:
+    for item in signatures_of(kind):
         parameters = item.parameters or ()
         if not parameters or parameters[0].kind in ("*", "**"):
             made.append(Callable(item.parameters, whole))
@@ -217,4 +218,4 @@ def maker(kind: Type, whole: Instance, name: str) -> Type | None:
         if name == "__new__" and is_unknown(returns):
             returns = whole
         made.append(Callable(parameters[1:], returns, "", item.rest))
-    return Overloaded(tuple(made)) if len(made) > 1 else made[0] if made else None
+    return overloaded(made)

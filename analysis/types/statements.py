@@ -19,10 +19,10 @@ from analysis.types.kinds import (
     NONE,
     UNKNOWN,
     Callable,
-    Overloaded,
     Tuple,
     Type,
     bounded,
+    overloaded,
     tuple_instance,
     widen,
 )
@@ -248,10 +248,9 @@ class Statements:
         before = self.overloads.get(symbol, [])
         if marked and isinstance(kind, Callable):
             self.overloads[symbol] = before = [*before, kind]
-        if not before:
-            return kind
-        self.state.given.pop(symbol, None)
-        return Overloaded(tuple(before)) if len(before) > 1 else before[0]
+        if before:
+            self.state.given.pop(symbol, None)
+        return overloaded(before) or kind
 
     def decorated(self, node: Node, scope: Scope) -> Type:
         """A function as its decorators, whose types have been noted, leave it."""
