@@ -26,7 +26,7 @@ from tree_sitter import Parser
 from analysis.languages.python import PYTHON
 from analysis.languages.python_scopes import names_of
 from analysis.types.inference import Inference
-from analysis.types.kinds import NONE, UNKNOWN, Special, Type, Union
+from analysis.types.kinds import NONE, UNKNOWN, Special, Type, members_of
 from analysis.types.printing import show
 from bench.type_agreement import agree, read_type
 
@@ -41,6 +41,7 @@ PREFIX = "sample_"
 # Wrapping what a condition is about would keep mypy from narrowing it, and wrapping what a method is called on from
 # seeing what an empty list is for
 CONDITIONS = (ast.If, ast.While, ast.IfExp, ast.Assert)
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 SKIPPED = (ast.JoinedStr, ast.FormattedValue, ast.Lambda, ast.Match)
 
 
@@ -72,10 +73,7 @@ def expressions(tree: ast.Module) -> Iterator[ast.expr]:
         node = waiting.pop()
         if isinstance(node, SKIPPED):
             continue
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            waiting += node.body
-            continue
-        if isinstance(node, ast.ClassDef):
+        if isinstance(node, Definition):
             waiting += node.body
             continue
         if isinstance(node, ast.AnnAssign):
@@ -119,11 +117,7 @@ def _wrappable(node: ast.expr, parent: ast.AST, field: str) -> bool:
         return field in ("value", "context_expr")
     if isinstance(parent, ast.Expr) and isinstance(node, ast.Call):
         return False  # a call that never returns
-    if isinstance(parent, ast.Assign) and isinstance(node, ast.Name | ast.Attribute):
-        return not _may_be_alias(node)
-    if isinstance(parent, ast.Delete):
-        return False
-    return not (isinstance(parent, ast.Assign) and isinstance(node, ast.Subscript | ast.BinOp) and _may_be_alias(node))
+    return not (isinstance(parent, ast.Assign) and _may_be_alias(node))
 
 
 def _may_be_alias(node: ast.expr) -> bool:
@@ -138,11 +132,11 @@ def _may_be_alias(node: ast.expr) -> bool:
     return False
 
 
-def sampled(path: Path, source: str, most: int) -> list[Sample]:
+def sampled(path: Path, source: bytes, most: int) -> list[Sample]:
     """Some of a file's expressions, always the same: those whose place hashes lowest. None lies in another's middle."""
-    tree = ast.parse(source)
+    tree = ast.parse(source.decode())
     starts = [0]
-    for line in source.encode().splitlines(keepends=True):
+    for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
     found: list[tuple[bytes, Sample]] = []
     for node in expressions(tree):
@@ -150,7 +144,7 @@ def sampled(path: Path, source: str, most: int) -> list[Sample]:
             continue
         start = starts[node.lineno - 1] + node.col_offset
         end = starts[node.end_lineno - 1] + node.end_col_offset
-        text = source.encode()[start:end].decode()
+        text = source[start:end].decode()
         key = hashlib.sha256(f"{path.name}:{start}:{end}".encode()).digest()
         found.append((key, Sample(path, node.lineno, start, end, text)))
     return [sample for _, sample in sorted(found, key=lambda pair: pair[0])[:most]]
@@ -196,7 +190,7 @@ def revealed(files: list[Path], most: int, folder: Path) -> list[tuple[Sample, s
     for number, path in enumerate(files):
         source = path.read_bytes()
         name = f"{PREFIX}{number}_{path.stem}.py"
-        copy, inner = wrapped(source, sampled(path, source.decode(), most))
+        copy, inner = wrapped(source, sampled(path, source, most))
         (package / name).write_bytes(copy)
         copies[name] = path
         places.update({(name, *place): sample for place, sample in inner.items()})
@@ -231,12 +225,9 @@ def targets_at(path: Path, lines: set[int]) -> set[str]:
     """What is given a value on these lines, or both defined and given one, and what rests on it in its turn."""
     nodes = list(ast.walk(ast.parse(path.read_bytes())))
     given = {one for node in nodes if isinstance(node, ast.Assign) for one in _targets(node)}
-    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    found = given & {
-        node.name for node in nodes if isinstance(node, definitions)
-    }  # `f = f()` stays a function for mypy
+    found = given & {node.name for node in nodes if isinstance(node, Definition)}  # `f = f()` stays a function for mypy
     for node in nodes:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        if isinstance(node, Definition):
             if lines & {node.lineno, *(one.lineno for one in node.decorator_list)}:
                 found.add(node.name)
         elif getattr(node, "lineno", 0) in lines:
@@ -289,8 +280,7 @@ def inference_of(source: bytes) -> Inference:
 
 def is_known(kind: Type) -> bool:
     """Whether it says something: not `Any`, not unknown, and no union with one of these."""
-    members = kind.members if isinstance(kind, Union) else (kind,)
-    return not any(isinstance(one, Special) for one in members)
+    return not any(isinstance(one, Special) for one in members_of(kind))
 
 
 def library(count: int) -> list[Path]:

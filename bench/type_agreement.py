@@ -30,10 +30,10 @@ from analysis.types.kinds import (
     Type,
     TypeVariable,
     Union,
-    element_of,
-    instance,
     join,
     members_of,
+    signatures_of,
+    tuple_instance,
     variables_of,
 )
 from analysis.types.solving import Solver
@@ -135,7 +135,7 @@ class Reader:
                 found.append(STARRED)
             else:
                 found.append(self.union())
-            if self.peek() == "," or self.peek() != "]":
+            if self.peek() != "]":
                 self.next()
         self.next()
         return found
@@ -261,10 +261,10 @@ def agree(ours: Type, theirs: Type, solver: Solver) -> bool:
 
 
 def _variables(ours: Type, theirs: Type) -> bool:
-    if isinstance(ours, TypeVariable) and isinstance(theirs, TypeVariable):
-        return ours.name == theirs.name
-    variable = ours if isinstance(ours, TypeVariable) else theirs
-    return variable.name == "Self" or variable.bound is not None  # type: ignore[attr-defined]
+    first, *second = [one for one in (ours, theirs) if isinstance(one, TypeVariable)]
+    if second:
+        return first.name == second[0].name
+    return first.name == "Self" or first.bound is not None
 
 
 def _callables(ours: Type, theirs: Type, solver: Solver) -> bool:
@@ -277,17 +277,13 @@ def _callables(ours: Type, theirs: Type, solver: Solver) -> bool:
 
 
 def _items(kind: Type) -> tuple[Callable, ...]:
-    if isinstance(kind, Overloaded):
-        return kind.items
-    if isinstance(kind, ClassObject):
-        return (Callable(None, kind.of),)
-    return (kind,) if isinstance(kind, Callable) else ()
+    return (Callable(None, kind.of),) if isinstance(kind, ClassObject) else signatures_of(kind)
 
 
 def _plain(kind: Type) -> Type:
     match kind:
         case Tuple():
-            return instance("tuple", element_of(kind.items))
+            return tuple_instance(kind)
         case ModuleObject():
             return Instance("types.ModuleType")
         case ClassObject():

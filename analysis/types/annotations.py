@@ -107,7 +107,7 @@ class Annotations:
     def _alone(self, meaning: Meaning) -> Type:
         match meaning:
             case Class():
-                return NONE if meaning.name == NONE.name else lone(meaning)
+                return NONE if meaning.name == NONE.name else meaning.bare(ANY)
             case Form():
                 return LONE.get(meaning.name, UNKNOWN)
             case Alias():
@@ -120,7 +120,7 @@ class Annotations:
 
     def _subscript(self, node: ast.Subscript) -> Type:
         meaning = self.named(node.value)
-        inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        inner = inside(node)
         match meaning:
             case Form():
                 return self._form(meaning.name, inner)
@@ -282,12 +282,10 @@ class Annotations:
             meaning = self.named(target)
             if isinstance(meaning, Form) and meaning.name in ("Generic", "Protocol", "TypedDict", "NamedTuple"):
                 forms.add(meaning.name)
-                if isinstance(node, ast.Subscript):
-                    inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-                    for one in inner:
-                        variable = self.named(one.value if isinstance(one, ast.Starred) else one)
-                        if isinstance(variable, TypeVariable):
-                            listed[variable] = None
+                for one in inside(node) if isinstance(node, ast.Subscript) else []:
+                    variable = self.named(one.value if isinstance(one, ast.Starred) else one)
+                    if isinstance(variable, TypeVariable):
+                        listed[variable] = None
                 continue
             base = self.type(node)
             if isinstance(base, Instance | Tuple):
@@ -308,9 +306,9 @@ class Annotations:
         return Alias(kind, tuple(open_ones))
 
 
-def lone(found: Class) -> Type:
-    """A value of a class whose parameters are not said, as an annotation means it."""
-    return found.bare(ANY)
+def inside(node: ast.Subscript) -> list[ast.expr]:
+    """What stands in brackets, one by one."""
+    return node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
 
 
 def is_type_like(node: ast.expr) -> bool:

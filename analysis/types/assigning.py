@@ -6,11 +6,13 @@ from tree_sitter import Node
 
 from analysis.types.kinds import (
     NEVER,
+    OWN,
     UNKNOWN,
     ClassObject,
     Instance,
     Tuple,
     Type,
+    Union,
     bounded,
     element_of,
     instance,
@@ -18,11 +20,11 @@ from analysis.types.kinds import (
     join,
     widen,
 )
-from analysis.types.lineage import mapping_of
+from analysis.types.lineage import fields_of
 from analysis.types.narrowing import within
 from analysis.types.state import Environment
-from analysis.types.substitution import substitute
 from analysis.types.view import Typed
+from analysis.types.written import parts_of
 
 if TYPE_CHECKING:
     from analysis.types.expressions import Expressions
@@ -49,7 +51,7 @@ def store(on: "Expressions", target: Node, kind: Type, environment: Environment,
 
 def unpack(on: "Expressions", target: Node, kind: Type, environment: Environment, origin: str) -> None:
     """`a, *b = c`"""
-    targets = [child for child in target.named_children if child.type != "comment"]
+    targets = parts_of(target)
     starred = [place for place, one in enumerate(targets) if one.type in ("list_splat_pattern", "list_splat")]
     items: list[Type] | None = None
     known = fields(on, kind)
@@ -72,13 +74,11 @@ def fields(on: "Expressions", kind: Type) -> list[Type] | None:
     if isinstance(kind, Instance):
         found = on.source.find(kind.name)
         if found is not None and found.ready().named:
-            mapping = mapping_of(found, kind)
-            return [substitute(one, mapping) for _, one in found.fields() or ()]
+            return fields_of(found, kind)
         for base in found.bases if found is not None else ():
             if isinstance(base, Tuple):
                 return list(base.items)
-    members = getattr(kind, "members", ())
-    several = [fields(on, one) for one in members]
+    several = [fields(on, one) for one in kind.members] if isinstance(kind, Union) else []
     if several and all(one is not None and len(one) == len(several[0] or ()) for one in several):
         return [join(column) for column in zip(*[one or [] for one in several], strict=True)]
     return None
@@ -119,7 +119,7 @@ def store_attribute(on: "Expressions", target: Node, kind: Type, environment: En
     kind = bounded(widen(kind)) if kind != NEVER else UNKNOWN
     declared = declared_attribute(on, around, text, kind)
     key = on.key(target)
-    if key is None or not isinstance(key, tuple):
+    if not isinstance(key, tuple):
         return
     forget(environment, key)
     if declared is None:
@@ -137,7 +137,7 @@ def declared_attribute(on: "Expressions", around: Type, name: str, kind: Type) -
     if not isinstance(around, Instance):
         return None
     lineage, _ = on.solver.lineages.of(around)
-    if around.name.startswith("@"):
+    if around.name.startswith(OWN):
         owner = on.source.own.defining(around, name, lineage)
         if owner is not None:
             body = on.source.own.bodies[owner]

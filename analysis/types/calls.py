@@ -15,16 +15,15 @@ from analysis.types.kinds import (
     Tuple,
     Type,
     bounded,
-    element_of,
     instance,
     is_unknown,
     join,
     members_of,
+    tuple_instance,
     widen,
 )
-from analysis.types.lineage import mapping_of
+from analysis.types.lineage import fields_of
 from analysis.types.state import Environment
-from analysis.types.substitution import substitute
 
 if TYPE_CHECKING:
     from analysis.types.expressions import Expressions
@@ -45,9 +44,7 @@ def subscript(on: "Expressions", node: Node, environment: Environment) -> Type:
         found = on.solver.member(around.of, "__class_getitem__")
         cls = on.source.find(around.of.name)
         if found is not None or (cls is not None and cls.parameters):
-            occurrence = on.state.at.get(node.start_byte)
-            scope = occurrence.scope if occurrence is not None else on.state.names.root
-            kind = on.source.reader(scope).text(on.state.text(node))
+            kind = on.source.reader(on.state.scope(node)).text(on.state.text(node))
             return ClassObject(kind) if isinstance(kind, Instance | Tuple) else UNKNOWN
     return join([item(on, one, index, indices[0]) for one in members_of(around) if one != NONE])
 
@@ -59,8 +56,7 @@ def item(on: "Expressions", around: Type, index: Type, node: Node) -> Type:
         cls = on.source.find(around.name)
         fields = cls.fields() if cls is not None and (cls.ready().named or cls.typed_dict) else None
         if fields and cls is not None and cls.named:
-            mapping = mapping_of(cls, around)
-            around = Tuple(tuple(substitute(kind, mapping) for _, kind in fields))
+            around = Tuple(tuple(fields_of(cls, around)))
         elif fields and isinstance(index, Literal):
             return dict(fields).get(str(index.value), UNKNOWN)
     if isinstance(around, Tuple):
@@ -70,7 +66,7 @@ def item(on: "Expressions", around: Type, index: Type, node: Node) -> Type:
             ends = bounds(on, node)
             if ends is not None:
                 return Tuple(around.items[ends])
-            return instance("tuple", element_of(around.items))
+            return tuple_instance(around)
     return on.solver.method(around, "__getitem__", widen(index) if not isinstance(index, Literal) else index)
 
 
@@ -119,16 +115,14 @@ def special(on: "Expressions", name: str, callee: Type, nodes: list[Node], envir
         return Instance("builtins.super")
     if isinstance(callee, Callable) and callee.name == "cast" and len(nodes) == 2:
         on.type(nodes[1], environment)
-        occurrence = on.state.at.get(nodes[0].start_byte)
-        scope = occurrence.scope if occurrence is not None else on.state.names.root
-        return on.source.reader(scope).text(on.state.text(nodes[0]))
+        return on.source.reader(on.state.scope(nodes[0])).text(on.state.text(nodes[0]))
     return None
 
 
 def class_of(kind: Type) -> Type:
     """What `type(value)` is."""
     if isinstance(kind, Tuple):
-        kind = instance("tuple", element_of(kind.items))
+        kind = tuple_instance(kind)
     return ClassObject(kind) if isinstance(kind, Instance) else UNKNOWN
 
 

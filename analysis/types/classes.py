@@ -21,7 +21,7 @@ from analysis.types.kinds import (
     TypeVariable,
     join,
 )
-from analysis.types.members import CACHES, PROPERTIES, STAYS, declare, managed
+from analysis.types.members import declare, decorated
 from analysis.types.written import identifiers, parsed, qualified, statement_of
 
 if TYPE_CHECKING:
@@ -51,17 +51,17 @@ class Classes:
             body = self._source.scopes.get(key)
             if name is None or body is None or body.kind != "class":
                 return None
-            full = OWN + qualified(body)
-            while full in self.classes:
-                full += AGAIN
-            found = Class(full, lambda one: self._read_class(one, node, body), lambda _name: None)
-            found.find = lambda asked: self._member(found, body, asked)
-            found.nested = lambda asked: self._nested(body, asked)
-            found.names = lambda: tuple(body.symbols)
-            found.fields = lambda: self._fields(body)
-            found.lasting = False
-            self._class_at[key] = self.classes[full] = found
-            self.bodies[full] = body
+            found = Class(
+                self._free_name(qualified(body)),
+                read=lambda one: self._read_class(one, node, body),
+                find=lambda asked: self._member(found, body, asked),
+                nested=lambda asked: self._nested(body, asked),
+                fields=lambda: self._fields(body),
+                names=lambda: tuple(body.symbols),
+                lasting=False,
+            )
+            self._class_at[key] = self.classes[found.name] = found
+            self.bodies[found.name] = body
             self._of_body[id(body)] = found
         return self._class_at[key]
 
@@ -116,16 +116,23 @@ class Classes:
                     return UNKNOWN
             else:
                 return UNKNOWN
-            full = f"{OWN}{name}"
-            while full in self.classes:
-                full += AGAIN
             kinds = tuple((field, ANY) for field in fields)
-            found = Class(full, lambda one: one.declare((), (Instance("typing.NamedTuple"),)), lambda _name: None)
-            found.find = lambda asked: Member("variable", ANY) if asked in fields else None
-            found.fields = lambda: kinds
-            found.named = True
-            self._class_at[key] = self.classes[full] = found
+            found = Class(
+                self._free_name(name),
+                read=lambda one: one.declare((), (Instance("typing.NamedTuple"),)),
+                find=lambda asked: Member("variable", ANY) if asked in fields else None,
+                fields=lambda: kinds,
+                named=True,
+            )
+            self._class_at[key] = self.classes[found.name] = found
         return ClassObject(self._class_at[key].instance())
+
+    def _free_name(self, name: str) -> str:
+        """A class's full name, marked where another of the file has it."""
+        full = OWN + name
+        while full in self.classes:
+            full += AGAIN
+        return full
 
     def _nested(self, body: Scope, name: str) -> Meaning:
         symbol = body.symbols.get(name)
@@ -182,25 +189,8 @@ class Classes:
 
     def _one_method(self, node: Node, body: Scope) -> Member:
         name = node.child_by_field_name("name")
-        kind = "method"
         text = self._source.state.text(name) if name is not None else ""
-        if text in ("__new__", "__init_subclass__", "__class_getitem__"):
-            kind = "static method" if text == "__new__" else "class method"
-        found: Type = self._source.function(node, body)
-        for decorator in self._source.decorator_names(node):
-            if decorator in STAYS:
-                continue
-            if decorator in ("classmethod", "staticmethod"):
-                kind = "class method" if decorator == "classmethod" else "static method"
-            elif decorator in PROPERTIES or decorator.endswith((".setter", ".deleter", ".getter")):
-                return Member("property", found)
-            elif decorator in ("contextmanager", "contextlib.contextmanager") and isinstance(found, Callable):
-                found = managed(found)
-            elif decorator in CACHES and isinstance(found, Callable):
-                return Member("variable", Instance("functools._lru_cache_wrapper", (found.returns,)))
-            else:
-                return Member("variable", UNKNOWN)
-        return Member(kind, found)
+        return decorated(text, self._source.function(node, body), self._source.decorator_names(node))
 
     def defining(self, owner: Instance, name: str, lineage: list[tuple[Class, Instance]]) -> str | None:
         """The class whose attribute is given a value through one of its descendants; None where the standard

@@ -23,6 +23,7 @@ from analysis.types.kinds import (
 )
 from analysis.types.narrowing import away, falsy, to_class, truthy
 from analysis.types.state import Environment, Key, merge
+from analysis.types.written import parts_of
 
 if TYPE_CHECKING:
     from analysis.types.expressions import Expressions
@@ -44,7 +45,7 @@ def branch(on: "Expressions", node: Node, environment: Environment) -> Ways:
 def _branch(on: "Expressions", node: Node, environment: Environment) -> Ways:
     match node.type:
         case "parenthesized_expression":
-            parts = [child for child in node.named_children if child.type != "comment"]
+            parts = parts_of(node)
             if parts:
                 ways = branch(on, parts[0], environment)
                 on.note(node, on.noted(parts[0]))
@@ -118,7 +119,7 @@ def known(environment: Environment, key: Key, kind: Type) -> Environment | None:
 
 def by_comparison(on: "Expressions", node: Node, environment: Environment) -> Ways:
     """By a comparison."""
-    parts = [child for child in node.named_children if child.type != "comment"]
+    parts = parts_of(node)
     signs = [on.state.text(child) for child in node.children if not child.is_named]
     if len(parts) != 2 or not signs:
         return environment, dict(environment)
@@ -180,7 +181,7 @@ def by_call(on: "Expressions", node: Node, environment: Environment) -> Ways | N
     function, listed = node.child_by_field_name("function"), node.child_by_field_name("arguments")
     if function is None or listed is None or not listed.named_children:
         return None
-    nodes = [child for child in listed.named_children if child.type != "comment"]
+    nodes = parts_of(listed)
     key = on.key(nodes[0]) if nodes else None
     if key is None:
         return None

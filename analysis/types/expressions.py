@@ -13,7 +13,7 @@ from analysis.types.kinds import AGAIN, NEVER, OWN, UNKNOWN, ClassObject, Instan
 from analysis.types.solving import Solver
 from analysis.types.source import Source
 from analysis.types.state import Environment, Key, State
-from analysis.types.view import Typed
+from analysis.types.view import NOTHING, Typed
 
 DEEPEST = 60  # expressions in expressions
 LONGEST_PATH = 8  # attributes of attributes that are kept apart
@@ -56,8 +56,7 @@ class Expressions:
             return self._name_origin(node, kind)
         if what in ("parenthesized_expression", "await", "conditional_expression", "named_expression"):
             inner = node.named_children[-1] if what == "named_expression" else node.named_children[0]
-            noted = self.state.expressions.get((inner.start_byte, inner.end_byte))
-            return noted.source if noted is not None else ""
+            return self._note_of(inner).source
         if what == "call":
             return self._call_origin(node)
         if what == "attribute":
@@ -77,10 +76,9 @@ class Expressions:
         function = node.child_by_field_name("function")
         if function is None:
             return "call"
-        noted = self.state.expressions.get((function.start_byte, function.end_byte))
         name = self.state.text(function)
         name = name if len(name) <= LONGEST_NAME and "\n" not in name else "…"
-        if noted is not None and isinstance(noted.type, ClassObject):
+        if isinstance(self.noted(function), ClassObject):
             return f"constructor {name}"
         return f"call {name}" if self._is_own(function) else f"typeshed {name}"
 
@@ -97,8 +95,7 @@ class Expressions:
 
     def name(self, node: Node, environment: Environment) -> Type:
         """A variable, or a builtin."""
-        found = self.state.at.get(node.start_byte)
-        symbol = found.symbol if found is not None else None
+        symbol = self.state.symbol(node)
         if symbol is None:
             return self._builtin(self.state.text(node))
         known = environment.get(symbol)
@@ -180,8 +177,10 @@ class Expressions:
 
     def noted(self, node: Node) -> Type:
         """What was found of an expression before."""
-        noted = self.state.expressions.get((node.start_byte, node.end_byte))
-        return noted.type if noted is not None else UNKNOWN
+        return self._note_of(node).type
+
+    def _note_of(self, node: Node) -> Typed:
+        return self.state.expressions.get((node.start_byte, node.end_byte), NOTHING)
 
 
 WORKERS: dict[str, Function[[Expressions, Node, Environment], Type]] = {

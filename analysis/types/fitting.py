@@ -31,7 +31,7 @@ from analysis.types.kinds import (
     walk,
     widen,
 )
-from analysis.types.lineage import mapping_of
+from analysis.types.lineage import mapping_of, metaclass_of
 from analysis.types.substitution import Mapping, closed, substitute
 
 if TYPE_CHECKING:
@@ -187,10 +187,9 @@ class Fitting:
         if formal.name == "builtins.type":
             return True
         of = actual.of if isinstance(actual.of, Instance) else OBJECT
-        meta = next((one.metaclass for one, _ in self._solver.lineages.of(of)[0] if one.metaclass is not None), None)
-        known = self._solver.lineages.whole(of)
-        answer = self._fits_instance(formal, meta if isinstance(meta, Instance) else Instance("builtins.type"), found)
-        return answer if answer or known else None
+        lineage, whole = self._solver.lineages.of(of)
+        answer = self._fits_instance(formal, metaclass_of(lineage), found)
+        return answer if answer or whole else None
 
     def _structure(self, formal: Instance, actual: Instance, found: Mapping) -> bool | None:
         """Whether a value has all that a protocol asks for."""
@@ -207,10 +206,10 @@ class Fitting:
             for name in ancestor.names():
                 if name in ("__slots__", "__hash__", "__doc__"):
                     continue
-                wanted = ancestor.own(name)
-                given = self._solver.attribute(actual, name)
                 if self._solver.member(actual, name) is None:
                     return False
+                wanted = ancestor.own(name)
+                given = self._solver.attribute(actual, name)
                 if wanted is None or given is UNKNOWN:
                     answers.append(None)
                     continue
@@ -222,9 +221,7 @@ class Fitting:
 
     def _fits_callable(self, formal: Callable, actual: Type, found: Mapping) -> bool | None:
         if isinstance(actual, ClassObject):
-            given = [Argument(closed(substitute(one.type, found), set())) for one in formal.parameters or ()]
-            made = self._solver.call(actual, given)
-            return every([None if is_unknown(made) else True, self.fits(formal.returns, made, found)])
+            return self._gives(formal, actual, [substitute(one.type, found) for one in formal.parameters or ()], found)
         if isinstance(actual, Instance):
             if self._solver.member(actual, "__call__") is None:
                 return False if self._solver.lineages.whole(actual) else None
@@ -235,14 +232,18 @@ class Fitting:
             return None if is_unknown(actual) else False
         return self._fits_signature(formal, actual, found)
 
+    def _gives(self, formal: Callable, actual: Type, given: list[Type], found: Mapping) -> bool | None:
+        """Whether calling a value with these gives what is asked for."""
+        made = self._solver.call(actual, [Argument(one) for one in given])
+        return every([None if is_unknown(made) else True, self.fits(formal.returns, made, found)])
+
     def _fits_overloaded(self, formal: Callable, actual: Overloaded, found: Mapping) -> bool | None:
         if formal.rest is not None:
             found[formal.rest] = Callable(None, UNKNOWN)
         if formal.parameters is not None:
-            given = [Argument(substitute(one.type, found)) for one in formal.parameters]
-            if not any(isinstance(part, TypeVariable) for one in given for part in walk(one.type)):
-                made = self._solver.call(actual, given)
-                return every([None if is_unknown(made) else True, self.fits(formal.returns, made, found)])
+            given = [substitute(one.type, found) for one in formal.parameters]
+            if not any(isinstance(part, TypeVariable) for one in given for part in walk(one)):
+                return self._gives(formal, actual, given, found)
         self.fits(formal.returns, UNKNOWN, found)
         return None
 

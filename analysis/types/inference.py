@@ -79,7 +79,7 @@ class Inference:
         while place < len(statements.waiting):  # functions in functions are added meanwhile
             self._function(*statements.waiting[place])
             place += 1
-        state.commit(list(state.given))
+        state.commit(state.given)
         state.attributes = {key: state.settled(key, kinds) for key, kinds in state.attributes_given.items()}
         state.attributes.update(self.source.own.annotated)
         variables, attributes, returns = before

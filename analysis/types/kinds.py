@@ -5,7 +5,7 @@ names: `builtins.int`, and `@.Name` for those of the file at hand. A type says n
 """
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from hone.records import Record
 
@@ -233,6 +233,18 @@ def bound_of(variable: Type) -> Type:
 def returns_of(kind: Type) -> Type:
     """What a function returns."""
     return kind.returns if isinstance(kind, Callable) else UNKNOWN
+
+
+def signatures_of(kind: Type) -> tuple[Callable, ...]:
+    """The signatures of a function; none of anything else."""
+    return kind.items if isinstance(kind, Overloaded) else (kind,) if isinstance(kind, Callable) else ()
+
+
+def overloaded(signatures: Sequence[Callable]) -> Callable | Overloaded | None:
+    """A function with these signatures; None where there is none."""
+    if len(signatures) > 1:
+        return Overloaded(tuple(signatures))
+    return signatures[0] if signatures else None
 
 
 def tuple_instance(kind: Tuple) -> Instance:

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from analysis.types.declared import Class
-from analysis.types.kinds import UNKNOWN, Instance, Tuple, Type, TypeVariable, element_of
+from analysis.types.kinds import UNKNOWN, Instance, Tuple, Type, TypeVariable, tuple_instance
 from analysis.types.substitution import substitute
 
 
@@ -83,8 +83,20 @@ def mapping_of(found: Class, kind: Instance) -> dict[TypeVariable, Type]:
     return {one: arguments[place] if place < len(arguments) else UNKNOWN for place, one in enumerate(parameters)}
 
 
+def fields_of(found: Class, kind: Instance) -> list[Type]:
+    """What the fields of a named tuple are in a value of it."""
+    mapping = mapping_of(found, kind)
+    return [substitute(one, mapping) for _, one in found.fields() or ()]
+
+
+def metaclass_of(lineage: list[tuple[Class, Instance]]) -> Instance:
+    """The class of the class that a lineage begins with."""
+    meta = next((one.metaclass for one, _ in lineage if one.metaclass is not None), None)
+    return meta if isinstance(meta, Instance) else Instance("builtins.type")
+
+
 def as_instance(kind: Type) -> Instance:
     """A base class as an instance: a tuple of known length is a `tuple` too."""
     if isinstance(kind, Tuple):
-        return Instance("builtins.tuple", (element_of(kind.items),))
+        return tuple_instance(kind)
     return kind if isinstance(kind, Instance) else Instance("builtins.object")

@@ -8,6 +8,7 @@ from analysis.types.declared import Class, Member
 from analysis.types.fitting import DEEPEST, FUNCTION
 from analysis.types.kinds import (
     NONE,
+    OWN,
     SELF,
     UNKNOWN,
     Callable,
@@ -22,10 +23,12 @@ from analysis.types.kinds import (
     Union,
     bound_of,
     join,
+    overloaded,
     returns_of,
+    signatures_of,
     tuple_instance,
 )
-from analysis.types.lineage import mapping_of
+from analysis.types.lineage import mapping_of, metaclass_of
 from analysis.types.substitution import Mapping, substitute, substituted
 
 if TYPE_CHECKING:
@@ -76,7 +79,7 @@ class Lookup:
 
     def _of_instance(self, kind: Instance, name: str) -> Type:
         key = (kind, name)
-        if key not in self._attributes or kind.name.startswith("@"):
+        if key not in self._attributes or kind.name.startswith(OWN):
             self._attributes[key] = self._looked_up(kind, name)
         return self._attributes[key]
 
@@ -137,8 +140,7 @@ class Lookup:
                 return substitute(member.type, mapping)
         if not whole:
             return UNKNOWN
-        meta = next((one.metaclass for one, _ in listed if one.metaclass is not None), None)
-        return self._of_instance(meta if isinstance(meta, Instance) else Instance("builtins.type"), name)
+        return self._of_instance(metaclass_of(listed), name)
 
     def _is_of_classes(self, name: str) -> bool:
         """Whether classes have an attribute of their own, whatever `object` says of that of its values."""
@@ -148,12 +150,8 @@ class Lookup:
 
     def bind(self, kind: Type, receiver: Type) -> Type:
         """A function as the method of a value: without its first parameter."""
-        if isinstance(kind, Callable):
-            return self._bind(kind, receiver) or UNKNOWN
-        if isinstance(kind, Overloaded):
-            items = [one for one in (self._bind(item, receiver) for item in kind.items) if one is not None]
-            return Overloaded(tuple(items)) if len(items) > 1 else items[0] if items else UNKNOWN
-        return UNKNOWN
+        bound = [self._bind(one, receiver) for one in signatures_of(kind)]
+        return overloaded([one for one in bound if one is not None]) or UNKNOWN
 
     def _bind(self, kind: Callable, receiver: Type) -> Callable | None:
         if not kind.parameters:

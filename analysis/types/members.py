@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable as Function
+from collections.abc import Iterable
 
 from analysis.types.annotations import Annotations
 from analysis.types.declared import Class, Form, Member
@@ -25,10 +26,15 @@ PROPERTIES = frozenset(
 CACHES = frozenset(["cache", "functools.cache", "lru_cache", "functools.lru_cache"])
 
 
-def is_final(reader: Annotations, node: ast.expr) -> bool:
-    """Whether an annotation is a bare `Final`: the value says the type."""
+def is_form(reader: Annotations, node: ast.expr, name: str) -> bool:
+    """Whether an annotation is this special form of `typing`, and nothing more."""
     meaning = reader.named(node) if isinstance(node, ast.Name | ast.Attribute) else None
-    return isinstance(meaning, Form) and meaning.name == "Final"
+    return isinstance(meaning, Form) and meaning.name == name
+
+
+def annotated(reader: Annotations, node: ast.AnnAssign) -> Type:
+    """The type of a variable by its annotation; by its value where that is a bare `Final`."""
+    return constant(reader, node) if is_form(reader, node.annotation, "Final") else reader.type(node.annotation)
 
 
 def constant(reader: Annotations, node: ast.AnnAssign) -> Type:
@@ -36,9 +42,14 @@ def constant(reader: Annotations, node: ast.AnnAssign) -> Type:
     value = node.value.operand if isinstance(node.value, ast.UnaryOp) else node.value
     if isinstance(value, ast.Constant) and value.value is not ...:
         return Instance("types.NoneType" if value.value is None else f"builtins.{type(value.value).__name__}")
-    owner = reader.named(value.value) if isinstance(value, ast.Attribute) else None
-    member = owner.own(value.attr) if isinstance(owner, Class) and isinstance(value, ast.Attribute) else None
+    member = attribute(reader, value) if isinstance(value, ast.Attribute) else None
     return member.type if member is not None else UNKNOWN
+
+
+def attribute(reader: Annotations, node: ast.Attribute) -> Member | None:
+    """What a class says of an attribute that is written with its name, such as a member of an enumeration."""
+    owner = reader.named(node.value)
+    return owner.own(node.attr) if isinstance(owner, Class) else None
 
 
 def merged(members: list[Member]) -> Member | None:
@@ -55,9 +66,7 @@ def merged(members: list[Member]) -> Member | None:
 def member_of(reader: Annotations, node: ast.AST, owner: Class) -> Member | None:
     """One definition of an attribute in a class."""
     if isinstance(node, ast.AnnAssign):
-        return Member(
-            "variable", constant(reader, node) if is_final(reader, node.annotation) else reader.type(node.annotation)
-        )
+        return Member("variable", annotated(reader, node))
     if isinstance(node, ast.Assign):
         if owner.ready().enumeration:
             return Member("variable", Instance(owner.name))
@@ -68,22 +77,27 @@ def member_of(reader: Annotations, node: ast.AST, owner: Class) -> Member | None
 
 
 def method(reader: Annotations, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Member:
-    """A function in a class, by its decorators."""
-    signature = reader.signature(node)
+    """A function in a class."""
+    return decorated(node.name, reader.signature(node), map(written, reversed(node.decorator_list)))
+
+
+def decorated(name: str, signature: Callable, decorators: Iterable[str]) -> Member:
+    """What decorators, the innermost first, make of a function in a class."""
     kind = "method"
-    if node.name in ("__new__", "__init_subclass__", "__class_getitem__"):
-        kind = "static method" if node.name == "__new__" else "class method"
+    if name in ("__new__", "__init_subclass__", "__class_getitem__"):
+        kind = "static method" if name == "__new__" else "class method"
     found: Type = signature
-    for decorator in reversed(node.decorator_list):
-        name = written(decorator)
-        if name in STAYS:
+    for decorator in decorators:
+        if decorator in STAYS:
             continue
-        if name in ("classmethod", "staticmethod"):
-            kind = "class method" if name == "classmethod" else "static method"
-        elif name in PROPERTIES or name.endswith((".setter", ".deleter", ".getter")):
+        if decorator in ("classmethod", "staticmethod"):
+            kind = "class method" if decorator == "classmethod" else "static method"
+        elif decorator in PROPERTIES or decorator.endswith((".setter", ".deleter", ".getter")):
             return Member("property", found)
-        elif name in ("contextmanager", "contextlib.contextmanager") and isinstance(found, Callable):
+        elif decorator in ("contextmanager", "contextlib.contextmanager") and isinstance(found, Callable):
             found = managed(found)
+        elif decorator in CACHES and isinstance(found, Callable):
+            return Member("variable", Instance("functools._lru_cache_wrapper", (found.returns,)))
         else:
             return Member("variable", UNKNOWN)
     return Member(kind, found)

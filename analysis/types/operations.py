@@ -9,6 +9,7 @@ from analysis.types.conditions import both, branch
 from analysis.types.kinds import ANY, BOOL, NONE, UNKNOWN, Instance, Literal, Type, instance, join, widen
 from analysis.types.operators import arithmetic, compared
 from analysis.types.state import Environment
+from analysis.types.written import parts_of
 
 if TYPE_CHECKING:
     from analysis.types.expressions import Expressions
@@ -18,7 +19,7 @@ SLICE = instance("slice", ANY, ANY, ANY)
 
 def inner(on: "Expressions", node: Node, environment: Environment) -> Type:
     """What parentheses stand around."""
-    parts = [child for child in node.named_children if child.type != "comment"]
+    parts = parts_of(node)
     return on.type(parts[0], environment) if parts else UNKNOWN
 
 
@@ -46,8 +47,7 @@ def unary(on: "Expressions", node: Node, environment: Environment) -> Type:
 
 def comparison(on: "Expressions", node: Node, environment: Environment) -> Type:
     """`a < b < c` and the like."""
-    parts = [child for child in node.named_children if child.type != "comment"]
-    kinds = [on.type(part, environment) for part in parts]
+    kinds = [on.type(part, environment) for part in parts_of(node)]
     signs = [on.state.text(child) for child in node.children if not child.is_named]
     signs = [sign for sign in signs if sign not in "()"]
     found = [compared(on.solver, sign, left, right) for sign, left, right in zip(signs, kinds, kinds[1:], strict=False)]
@@ -56,7 +56,7 @@ def comparison(on: "Expressions", node: Node, environment: Environment) -> Type:
 
 def conditional(on: "Expressions", node: Node, environment: Environment) -> Type:
     """`a if b else c`"""
-    parts = [child for child in node.named_children if child.type != "comment"]
+    parts = parts_of(node)
     if len(parts) != 3:
         return UNKNOWN
     yes, no = branch(on, parts[1], environment)
@@ -92,7 +92,7 @@ def awaiting(on: "Expressions", node: Node, environment: Environment) -> Type:
 
 def yielding(on: "Expressions", node: Node, environment: Environment) -> Type:
     """`yield a`: what is sent back is not known."""
-    kinds = [on.type(child, environment) for child in node.named_children if child.type != "comment"]
+    kinds = [on.type(part, environment) for part in parts_of(node)]
     given = kinds[0] if kinds else NONE
     if any(child.type == "from" for child in node.children):
         if on.yields:

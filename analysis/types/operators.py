@@ -3,20 +3,20 @@
 from analysis.types.arguments import Argument
 from analysis.types.kinds import (
     BOOL,
+    BYTES,
     NONE,
+    STR,
     UNKNOWN,
-    Callable,
     ClassObject,
     Instance,
     Literal,
-    Overloaded,
     Tuple,
     Type,
     Union,
-    instance,
     is_unknown,
     join,
     members_of,
+    signatures_of,
     widen,
 )
 from analysis.types.solving import Solver
@@ -45,7 +45,7 @@ def arithmetic(solver: Solver, sign: str, left: Type, right: Type, prefix: str =
 
 def _whatever(left: Type, sign: str) -> Type:
     """Formatting a string gives a string whatever it is given; else the other operand may have its say."""
-    if sign == "%" and all(widen(one) in (instance("str"), instance("bytes")) for one in members_of(left)):
+    if sign == "%" and all(widen(one) in (STR, BYTES) for one in members_of(left)):
         return join(map(widen, members_of(left)))
     return UNKNOWN
 
@@ -58,13 +58,10 @@ def _pair(solver: Solver, sign: str, left: Type, right: Type, prefix: str) -> Ty
         return Tuple((*left.items, *right.items))
     if name == "or" and (isinstance(left, ClassObject) or isinstance(right, ClassObject)):
         return Instance("types.UnionType") if not isinstance(left, Instance) or left == NONE else UNKNOWN
-    for target, method, argument in (
-        (left, f"__{prefix}{name}__", right) if prefix else (NONE, "", NONE),
-        (left, f"__{name}__", right),
-        (right, f"__r{name}__", left),
-    ):
-        if not method:
-            continue
+    tried = [(left, f"__{name}__", right), (right, f"__r{name}__", left)]
+    if prefix:
+        tried.insert(0, (left, f"__{prefix}{name}__", right))
+    for target, method, argument in tried:
         function = solver.attribute(widen(target), method)
         if is_unknown(function):
             if not known_whole(solver, target):
@@ -81,10 +78,9 @@ def _pair(solver: Solver, sign: str, left: Type, right: Type, prefix: str) -> Ty
 
 def fitting(solver: Solver, function: Type, argument: Type) -> bool:
     """Whether a method takes this."""
-    if not isinstance(function, Callable | Overloaded):
-        return True
-    items = function.items if isinstance(function, Overloaded) else (function,)
-    return any(solver.match(item, [Argument(argument)])[0] is not False for item in items)
+    signatures = signatures_of(function)
+    fits = any(solver.match(one, [Argument(argument)])[0] is not False for one in signatures)
+    return fits or not signatures  # what is no function may take it
 
 
 def known_whole(solver: Solver, kind: Type) -> bool:

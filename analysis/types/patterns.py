@@ -9,6 +9,7 @@ from analysis.types.conditions import branch
 from analysis.types.kinds import NEVER, NONE, UNKNOWN, ClassObject, Instance, Tuple, Type, is_unknown, join
 from analysis.types.narrowing import to_class
 from analysis.types.state import Environment, Key, merge
+from analysis.types.written import parts_of
 
 if TYPE_CHECKING:
     from analysis.types.statements import Statements
@@ -64,7 +65,7 @@ def takes_all(walk: "Statements", pattern: Node) -> bool:
 
 def pattern_type(walk: "Statements", node: Node, kind: Type, environment: Environment) -> Type:
     """What the value is that a pattern takes; gives the names in it their values."""
-    parts = [child for child in node.named_children if child.type != "comment"]
+    parts = parts_of(node)
     match node.type:
         case "case_pattern":
             return pattern_type(walk, parts[0], kind, environment) if parts else kind

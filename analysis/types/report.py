@@ -6,12 +6,10 @@ from analysis.scopes import Scope
 from analysis.syntax import Function, Place, Syntax
 from analysis.types.kinds import UNKNOWN, Instance
 from analysis.types.printing import show
-from analysis.types.view import Typed, TypedName, TypedReturn, Types
+from analysis.types.view import NOTHING, TypedName, TypedReturn, Types
 
 if TYPE_CHECKING:
     from analysis.types.inference import Inference
-
-NOTHING = Typed(UNKNOWN, "")
 
 
 def view(found: "Inference", syntax: Syntax) -> Types:
@@ -46,8 +44,7 @@ def _typed_return(found: "Inference", part: Function) -> TypedReturn:
     if body is None:
         return TypedReturn(part.qualified_name, part.place, show(UNKNOWN), "")
     name = body.child_by_field_name("name")
-    place = found.state.at.get(name.start_byte) if name is not None else None
-    scope = place.scope if place is not None else found.state.names.root
+    scope = found.state.scope(name) if name is not None else found.state.names.root
     if body.child_by_field_name("return_type") is not None:
         kind, origin = found.source.signature(body, scope).returns, "annotation"
     else:

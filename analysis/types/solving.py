@@ -9,6 +9,7 @@ from analysis.types.fitting import DEEPEST, Fitting, every
 from analysis.types.kinds import (
     INT,
     NONE,
+    OWN,
     SELF,
     UNKNOWN,
     Callable,
@@ -24,6 +25,8 @@ from analysis.types.kinds import (
     element_of,
     is_unknown,
     join,
+    overloaded,
+    signatures_of,
     variables_of,
 )
 from analysis.types.lineage import Lineages, World, mapping_of
@@ -113,7 +116,7 @@ class Solver:
         distinct = list(dict.fromkeys(possible))
         if len(distinct) == 1:
             return distinct[0]
-        return join(distinct) if 0 < len(distinct) <= MOST_ANSWERS else UNKNOWN
+        return join(distinct) if len(distinct) <= MOST_ANSWERS else UNKNOWN
 
     def match(self, callee: Callable, arguments: list[Argument]) -> tuple[bool | None, Type]:
         """Whether the arguments fit, and what is then returned."""
@@ -152,10 +155,10 @@ class Solver:
                 member = ancestor.own(name)
                 if member is None or ancestor.name == "builtins.object":
                     continue
-                mapping: Mapping = {**mapping_of(ancestor, inner), SELF: whole}
-                made = maker(substitute(member.type, mapping), whole, name)
                 if name == "__new__" and ancestor.own("__init__") is not None:
                     continue
+                mapping: Mapping = {**mapping_of(ancestor, inner), SELF: whole}
+                made = maker(substitute(member.type, mapping), whole, name)
                 result = self.call(made, arguments) if made is not None else UNKNOWN
                 return result if isinstance(result, Instance | Tuple) else found.bare()
         return found.bare()
@@ -171,7 +174,7 @@ class Solver:
             case Literal() | Instance():
                 inner = Instance(kind.of) if isinstance(kind, Literal) else kind
                 seen = self.lineages.seen_as(inner, "typing.Iterable")
-                if seen is not None and seen.arguments and not inner.name.startswith("@"):
+                if seen is not None and seen.arguments and not inner.name.startswith(OWN):
                     return seen.arguments[0]
             case ClassObject(of=Instance() as of):
                 found = self.world.find(of.name)
@@ -204,9 +207,8 @@ class Solver:
 
 def maker(kind: Type, whole: Instance, name: str) -> Type | None:
     """`__init__` or `__new__` as a function from arguments to the value."""
-    items = kind.items if isinstance(kind, Overloaded) else (kind,) if isinstance(kind, Callable) else ()
     made: list[Callable] = []
-    for item in items:
+    for item in signatures_of(kind):
         parameters = item.parameters or ()
         if not parameters or parameters[0].kind in ("*", "**"):
             made.append(Callable(item.parameters, whole))
@@ -216,4 +218,4 @@ def maker(kind: Type, whole: Instance, name: str) -> Type | None:
         if name == "__new__" and is_unknown(returns):
             returns = whole
         made.append(Callable(parameters[1:], returns, "", item.rest))
-    return Overloaded(tuple(made)) if len(made) > 1 else made[0] if made else None
+    return overloaded(made)

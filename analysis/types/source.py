@@ -45,7 +45,7 @@ class Source:
 
     def find(self, full_name: str) -> Class | None:
         """A class by its full name."""
-        return self.own.classes.get(full_name) if full_name.startswith("@") else self.typeshed.find(full_name)
+        return self.own.classes.get(full_name) if full_name.startswith(OWN) else self.typeshed.find(full_name)
 
     def reader(self, scope: Scope) -> Annotations:
         """Reads types as the names of this scope mean them."""

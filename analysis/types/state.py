@@ -1,13 +1,15 @@
 """What is known while a file's types are inferred, and what its scopes hold for that: variables by their symbols, what
 a class's attributes are given, what functions return."""
 
+from collections.abc import Iterable
+
 from tree_sitter import Node
 
 from analysis.scopes import Names, Occurrence, Scope, Symbol
 from analysis.types.kinds import NEVER, NONE, UNKNOWN, Type, join
 from analysis.types.view import Typed
 
-Key = Symbol | tuple[Symbol, ...] | tuple[object, ...]  # a variable, or one with the attributes that follow it
+Key = Symbol | tuple[object, ...]  # a variable, or one with the attributes that follow it
 Environment = dict[Key, Type]  # what is known of variables at one place in the code
 
 STEPS_PER_BYTE = 6  # expressions that may be worked out in all rounds; the standard library's files take up to 0.8
@@ -65,6 +67,11 @@ class State:
         found = self.at.get(node.start_byte)
         return found.symbol if found is not None else None
 
+    def scope(self, node: Node) -> Scope:
+        """The scope that a name, or an expression that begins with one, stands in; else the module's."""
+        found = self.at.get(node.start_byte)
+        return found.scope if found is not None else self.names.root
+
     def text(self, node: Node) -> str:
         """What a node stands for in the source."""
         return self.source[node.start_byte : node.end_byte].decode(errors="replace")
@@ -89,15 +96,12 @@ class State:
         local = isinstance(key, Symbol) and function_of(key.scope) is not None
         return kind if local or kind != NONE else UNKNOWN  # None alone stands for what comes from elsewhere
 
-    def commit(self, symbols: list[Symbol]) -> bool:
-        """Puts what variables were given into the table. Whether that changed anything."""
-        changed = False
+    def commit(self, symbols: Iterable[Symbol]) -> None:
+        """Puts what variables were given into the table."""
         for symbol in symbols:
             kind = self.settled(symbol, self.given.get(symbol, []))
             if self.variables.get(symbol, UNKNOWN) != kind:
                 self.variables[symbol] = kind
-                changed = True
-        return changed
 
 
 def joined(kinds: list[Type]) -> Type:

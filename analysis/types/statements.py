@@ -19,18 +19,18 @@ from analysis.types.kinds import (
     NONE,
     UNKNOWN,
     Callable,
-    Overloaded,
     Tuple,
     Type,
     bounded,
-    element_of,
-    instance,
+    overloaded,
+    tuple_instance,
     widen,
 )
 from analysis.types.operators import arithmetic
 from analysis.types.source import Source
 from analysis.types.state import Environment, Loop, SpentError, State, merge
 from analysis.types.view import Typed
+from analysis.types.written import parts_of
 
 DEEPEST = 60  # statements in statements
 LONGEST_TUPLE = 8  # that is added to and keeps its length
@@ -116,13 +116,13 @@ class Statements:
         return kind, origin
 
     def _declare(self, left: Node, annotation: Node) -> None:
-        found = self.state.at.get(left.start_byte)
-        scope = found.scope if found is not None else self.state.names.root
+        scope = self.state.scope(left)
+        symbol = self.state.symbol(left)
         written = self.state.text(annotation)
-        if left.type == "identifier" and found is not None and found.symbol is not None:
+        if left.type == "identifier" and symbol is not None:
             if written in ("Final", "typing.Final", "ClassVar", "TypeAlias", "typing.TypeAlias"):
                 return
-            self.state.declared[found.symbol] = self.source.reader(scope).text(written)
+            self.state.declared[symbol] = self.source.reader(scope).text(written)
         elif left.type == "attribute" and self.expressions.classes:
             owner, name = left.named_children[0], self.expressions.private(self.state.text(left.named_children[-1]))
             if owner.type == "identifier" and left.named_child_count == 2:
@@ -138,14 +138,13 @@ class Statements:
         before = self.expressions.type(left, environment)
         sign = self.state.text(operator)[:-1]
         kind = arithmetic(self.expressions.solver, sign, before, self.expressions.type(right, environment), "i")
-        if not (isinstance(before, Tuple) and isinstance(kind, Tuple) and len(kind.items) > LONGEST_TUPLE):
-            store(self.expressions, left, kind, environment, "operator")
-        else:
-            store(self.expressions, left, instance("tuple", element_of(kind.items)), environment, "operator")
+        if isinstance(before, Tuple) and isinstance(kind, Tuple) and len(kind.items) > LONGEST_TUPLE:
+            kind = tuple_instance(kind)
+        store(self.expressions, left, kind, environment, "operator")
 
     def returning(self, node: Node, environment: Environment) -> Environment | None:
         """`return a`"""
-        parts = [child for child in node.named_children if child.type != "comment"]
+        parts = parts_of(node)
         kind = self.expressions.type(parts[0], environment) if parts else NONE
         if self.returned:
             self.returned[-1].append(bounded(widen(kind)))
@@ -171,7 +170,7 @@ class Statements:
 
     def asserting(self, node: Node, environment: Environment) -> Environment | None:
         """`assert a`"""
-        parts = [child for child in node.named_children if child.type != "comment"]
+        parts = parts_of(node)
         if not parts:
             return environment
         yes, no = branch(self.expressions, parts[0], environment)
@@ -237,7 +236,7 @@ class Statements:
             if value is not None:
                 self.expressions.type(value, environment)
         self.waiting.append((node, found.scope))
-        kind = self.decorated(node, found.scope, environment)
+        kind = self.decorated(node, found.scope)
         if found.symbol is not None:
             kind = self._overloaded(node, found.symbol, kind)
         bind(self.expressions, name, kind, environment, "definition")
@@ -249,20 +248,16 @@ class Statements:
         before = self.overloads.get(symbol, [])
         if marked and isinstance(kind, Callable):
             self.overloads[symbol] = before = [*before, kind]
-        if not before:
-            return kind
-        self.state.given.pop(symbol, None)
-        return Overloaded(tuple(before)) if len(before) > 1 else before[0]
+        if before:
+            self.state.given.pop(symbol, None)
+        return overloaded(before) or kind
 
-    def decorated(self, node: Node, scope: Scope, environment: Environment) -> Type:
-        """A function as its decorators leave it."""
+    def decorated(self, node: Node, scope: Scope) -> Type:
+        """A function as its decorators, whose types have been noted, leave it."""
         kind: Type = self.source.function(node, scope)
-        for decorator in self.source.decorators(node):
-            text = self.state.text(decorator).partition("(")[0]
-            if text in KEPT:
-                continue
-            made = self.expressions.type(decorator, environment)
-            kind = self.expressions.solver.call(made, [Argument(kind)])
+        for decorator, name in zip(self.source.decorators(node), self.source.decorator_names(node), strict=True):
+            if name not in KEPT:
+                kind = self.expressions.solver.call(self.expressions.noted(decorator), [Argument(kind)])
         return kind
 
     def class_statement(self, node: Node, environment: Environment) -> Environment | None:
@@ -284,7 +279,7 @@ class Statements:
         self.block(body, dict(environment))
         if found is not None:
             self.expressions.classes.pop()
-            self.state.commit(list(self.source.own.bodies[found.name].symbols.values()))
+            self.state.commit(self.source.own.bodies[found.name].symbols.values())
         self.state.handlers, self.loops, self.returned = handlers, loops, returned
         bind(self.expressions, name, value_of(found) if found is not None else UNKNOWN, environment, "definition")
         return environment

@@ -23,7 +23,7 @@ from analysis.types.kinds import (
     Type,
     join,
 )
-from analysis.types.members import STAYS, constant, declare, is_final, managed, member_of, merged, written
+from analysis.types.members import STAYS, annotated, attribute, declare, is_form, managed, member_of, merged, written
 
 TYPING = ("typing", "typing_extensions")
 OLD_NAMES = {  # of `typing`, whose stub does not say what they stand for
@@ -139,17 +139,15 @@ class Typeshed:
     def _variable(self, module: str, name: str, node: ast.AnnAssign | ast.Assign, depth: int) -> Meaning:
         reader = self.reader(module)
         if isinstance(node, ast.AnnAssign):
-            form = reader.named(node.annotation) if isinstance(node.annotation, ast.Name | ast.Attribute) else None
-            if isinstance(form, Form) and form.name == "TypeAlias" and node.value is not None:
+            if is_form(reader, node.annotation, "TypeAlias") and node.value is not None:
                 return reader.alias(node.value) or Alias(reader.type(node.value))
-            return Value(constant(reader, node) if is_final(reader, node.annotation) else reader.type(node.annotation))
+            return Value(annotated(reader, node))
         if isinstance(node.value, ast.Call):
             return reader.variable(name, module, node.value) or Value(UNKNOWN)
         if isinstance(node.value, ast.Name | ast.Attribute) and depth < DEEPEST:
             found = reader.named(node.value)
-            if found is None and isinstance(node.value, ast.Attribute):  # a member of an enumeration
-                owner = reader.named(node.value.value)
-                member = owner.own(node.value.attr) if isinstance(owner, Class) else None
+            if found is None and isinstance(node.value, ast.Attribute):
+                member = attribute(reader, node.value)
                 return Value(member.type) if member is not None else None
             return found
         return reader.alias(node.value) or Value(UNKNOWN)
@@ -210,9 +208,14 @@ class Typeshed:
             listed = [one for one in children.values() if isinstance(one.ast, ast.AnnAssign)]
             return tuple((one.name, reader.type(one.ast.annotation)) for one in listed)
 
-        made = Class(full_name, read, lambda name: self._member(reader, children, name, made), nested)
-        made.fields = fields
-        made.names = lambda: tuple(children)
+        made = Class(
+            full_name,
+            read,
+            find=lambda name: self._member(reader, children, name, made),
+            nested=nested,
+            fields=fields,
+            names=lambda: tuple(children),
+        )
         self._classes[full_name] = made
         return made
 

@@ -1,7 +1,7 @@
 """What type inference says of a file: the types of its names, of what its functions return, and of any expression."""
 
 from analysis.syntax import Place
-from analysis.types.kinds import Type
+from analysis.types.kinds import UNKNOWN, Type
 from analysis.types.printing import show
 from hone.records import Record
 
@@ -35,6 +35,9 @@ class Typed(Record, frozen=True):
 
     def __str__(self) -> str:
         return show(self.type)
+
+
+NOTHING = Typed(UNKNOWN, "")
 
 
 class Types:

@@ -26,11 +26,16 @@ def identifiers(node: Node) -> list[Node]:
     found: list[Node] = []
     for child in node.named_children:
         inner = child
-        while inner.type not in ("identifier",) and inner.named_children:
+        while inner.type != "identifier" and inner.named_children:
             inner = inner.named_children[0]
         if inner.type == "identifier":
             found.append(inner)
     return found
+
+
+def parts_of(node: Node) -> list[Node]:
+    """What a node is made of, without comments."""
+    return [child for child in node.named_children if child.type != "comment"]
 
 
 def is_async(node: Node) -> bool:
