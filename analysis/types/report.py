@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from analysis.scopes import Scope
 from analysis.syntax import Function, Place, Syntax
 from analysis.types.kinds import UNKNOWN, Instance
 from analysis.types.printing import show
 from analysis.types.view import NOTHING, TypedName, TypedReturn, Types
+from analysis.types.written import qualified
 
 if TYPE_CHECKING:
     from analysis.types.inference import Inference
@@ -29,7 +29,7 @@ def _names(found: "Inference") -> tuple[TypedName, ...]:
         typed = bound or NOTHING
         line = lines.of(one.start)
         place = Place(one.start, one.end, line, line)
-        listed.append(TypedName(one.name, _scope_name(one.symbol.scope), place, show(typed.type), typed.source))
+        listed.append(TypedName(one.name, qualified(one.symbol.scope), place, show(typed.type), typed.source))
     return tuple(listed)
 
 
@@ -68,15 +68,3 @@ class _Lines:
         self._line += self._source.count(b"\n", self._at, place)
         self._at = place
         return self._line
-
-
-def _scope_name(scope: Scope) -> str:
-    parts: list[str] = []
-    at: Scope | None = scope
-    while at is not None and at.parent is not None:
-        if at.name:
-            parts.append(at.name)
-            if at.parent.parent is not None and at.parent.kind == "function":
-                parts.append("<locals>")
-        at = at.parent
-    return ".".join(reversed(parts))

@@ -6,17 +6,16 @@ import warnings
 from tree_sitter import Node
 
 from analysis.scopes import Scope
+from analysis.syntax import LOCAL
 
 
 def qualified(scope: Scope) -> str:
-    """A class's name with what is around it."""
+    """A class's or function's name with what is around it; empty for the module."""
     parts: list[str] = []
     at: Scope | None = scope
     while at is not None and at.parent is not None:
-        if at.kind == "class":
-            parts.append(at.name)
-        elif at.kind == "function":
-            parts += ["<locals>", at.name]
+        if at.kind in ("class", "function"):
+            parts += [LOCAL, at.name] if parts and at.kind == "function" else [at.name]
         at = at.parent
     return ".".join(reversed(parts))
 

@@ -28,6 +28,11 @@ def expression(source: str, text: str) -> str:
     return str(typed) if typed is not None else "not reached"
 
 
+def test_a_generic_class_in_a_function_is_named_with_what_is_around_it() -> None:
+    source = "class A:\n    def m(self):\n        class B[T]:\n            x = 1\n"
+    assert [one.scope for one in types(source).names if one.name == "x"] == ["A.m.<locals>.B"]
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
