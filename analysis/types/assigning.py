@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from tree_sitter import Node
 
+from analysis.languages.python_nodes import parts_of
 from analysis.types.kinds import (
     NEVER,
     OWN,
@@ -24,7 +25,6 @@ from analysis.types.lineage import fields_of
 from analysis.types.narrowing import within
 from analysis.types.state import Environment
 from analysis.types.view import Typed
-from analysis.types.written import parts_of
 
 if TYPE_CHECKING:
     from analysis.types.expressions import Expressions

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from tree_sitter import Node
 
+from analysis.languages.python_nodes import parts_of
 from analysis.types.kinds import (
     ANY,
     BOOL,
@@ -23,7 +24,6 @@ from analysis.types.kinds import (
 )
 from analysis.types.narrowing import away, falsy, to_class, truthy
 from analysis.types.state import Environment, Key, merge
-from analysis.types.written import parts_of
 
 if TYPE_CHECKING:
     from analysis.types.expressions import Expressions

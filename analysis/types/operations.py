@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 from tree_sitter import Node
 
+from analysis.languages.python_nodes import parts_of
 from analysis.types.assigning import store
 from analysis.types.conditions import both, branch
 from analysis.types.kinds import ANY, BOOL, NONE, UNKNOWN, Instance, Literal, Type, instance, join, widen
 from analysis.types.operators import arithmetic, compared
 from analysis.types.state import Environment
-from analysis.types.written import parts_of
 
 if TYPE_CHECKING:
     from analysis.types.expressions import Expressions

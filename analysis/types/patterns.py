@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 from tree_sitter import Node
 
+from analysis.languages.python_nodes import parts_of
 from analysis.types.assigning import bind, fields, store
 from analysis.types.conditions import branch
 from analysis.types.kinds import NEVER, NONE, UNKNOWN, ClassObject, Instance, Tuple, Type, is_unknown, join
 from analysis.types.narrowing import to_class
 from analysis.types.state import Environment, Key, merge
-from analysis.types.written import parts_of
 
 if TYPE_CHECKING:
     from analysis.types.statements import Statements

@@ -7,6 +7,7 @@ from collections.abc import Callable as Function
 
 from tree_sitter import Node
 
+from analysis.languages.python_nodes import parts_of
 from analysis.scopes import Scope, Symbol
 from analysis.types import branching, patterns
 from analysis.types.annotations import value_of
@@ -30,7 +31,6 @@ from analysis.types.operators import arithmetic
 from analysis.types.source import Source
 from analysis.types.state import Environment, Loop, SpentError, State, merge
 from analysis.types.view import Typed
-from analysis.types.written import parts_of
 
 DEEPEST = 60  # statements in statements
 LONGEST_TUPLE = 8  # that is added to and keeps its length

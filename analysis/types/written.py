@@ -32,11 +32,6 @@ def identifiers(node: Node) -> list[Node]:
     return found
 
 
-def parts_of(node: Node) -> list[Node]:
-    """What a node is made of, without comments."""
-    return [child for child in node.named_children if child.type != "comment"]
-
-
 def is_async(node: Node) -> bool:
     """Whether a function is a coroutine."""
     return bool(node.children) and node.children[0].type == "async"

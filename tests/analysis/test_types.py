@@ -28,6 +28,12 @@ def expression(source: str, text: str) -> str:
     return str(typed) if typed is not None else "not reached"
 
 
+def test_lines_that_go_on_hide_nothing() -> None:
+    assert last("x = 1 if foo() \\\n    else 2") == ("int", "literal")
+    source = "def f(a: int | None):\n    if a \\\n        is None:\n        return 1\n    x = a"
+    assert last(source) == last(source.replace("\\\n", "")) == ("int", "narrowing")
+
+
 def test_a_generic_class_in_a_function_is_named_with_what_is_around_it() -> None:
     source = "class A:\n    def m(self):\n        class B[T]:\n            x = 1\n"
     assert [one.scope for one in types(source).names if one.name == "x"] == ["A.m.<locals>.B"]
