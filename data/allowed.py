@@ -22,6 +22,8 @@ class LicenceConfig(Config):
 
     def allows(self, expression: str, *, stated: str | None) -> bool:
         """Whether files under this expression may be taken. What the recipe states of their source is allowed."""
+        if stated and expression == stated:
+            return True
         return is_allowed(expression, (*self.allow, *([stated] if stated else [])), unknown=self.unknown)
 
 

@@ -4,7 +4,7 @@ from importlib import metadata
 
 import pytest
 
-from data.allowed import PERMISSIVE, is_allowed
+from data.allowed import PERMISSIVE, LicenceConfig, is_allowed
 from data.licences import is_licence_file, licence_in, licence_of, recognise
 from tests.data.making import MIT_TEXT
 
@@ -105,3 +105,9 @@ def test_an_expression_is_allowed_where_what_it_asks_for_is(expression: str, all
 
 def test_an_unknown_licence_is_allowed_only_where_that_is_said() -> None:
     assert is_allowed("", PERMISSIVE, unknown=True)
+
+
+@pytest.mark.parametrize("stated", ["LicenseRef-Ours", "LicenseRef-Ours AND GPL-2.0-only"])
+def test_what_a_recipe_states_of_a_source_is_allowed_as_a_whole(stated: str) -> None:
+    assert LicenceConfig().allows(stated, stated=stated)
+    assert not LicenceConfig().allows("GPL-3.0-only", stated=stated)
