@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import training
-from hone.config import Config
 from hone.files import sha256_file, sha256_tree
 from hone.layout import Layout
 from hone.records import Manifest, read_record
@@ -14,6 +13,8 @@ from pipelines.facts import git_commit
 from pipelines.recipe import Recipe, chosen_recipe
 from registry.server import ensure_server
 from training.checkpoints import run_folder, run_key
+from training.config import OptimizationConfig
+from training.precision import NAMES, product_dtype
 from training.tracking import RunFacts, Tracker
 from training.trainer import Listener
 
@@ -31,7 +32,7 @@ def tracked_run(
     recipe: Recipe,
     *,
     stage: str,
-    section: Config,
+    section: OptimizationConfig,
     key: str,
     tags: dict[str, str],
     listeners: Sequence[Listener],
@@ -47,7 +48,10 @@ def tracked_run(
     recipe_file = chosen_recipe(layout)
     facts = RunFacts(
         name=f"{recipe.name}-{stage}",
-        parameters={f"{stage}.{name}": value for name, value in flatten(section.model_dump()).items()},
+        parameters={
+            **{f"{stage}.{name}": value for name, value in flatten(section.model_dump()).items()},
+            f"{stage}.precision": NAMES[product_dtype(section.precision)],
+        },
         tags={
             "hone.stage": stage,
             "hone.recipe": recipe_file.relative_to(layout.root).as_posix(),

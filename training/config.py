@@ -18,8 +18,9 @@ class OptimizationConfig(Config):
     adam_beta2: float = Field(0.98, gt=0, lt=1)
     """0.98 adapts faster than the usual 0.999, which suits runs of some hundred steps."""
     weight_decay: float = Field(0.0, ge=0)
-    precision: Literal["bf16", "fp32"] = "bf16"
-    """bf16: matrix products in bfloat16 by autocast; the trained weights stay fp32. fp32 where bf16 does not pay."""
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """bf16: matrix products in bfloat16 by autocast; the trained weights stay fp32. auto: where the hardware has
+    instructions for them, else fp32; without, bf16 takes a hundred times as long."""
     checkpoint_steps: int = Field(100, ge=1)
     """A killed run loses at most this many steps."""
     log_steps: int = Field(10, ge=1)

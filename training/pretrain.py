@@ -12,6 +12,7 @@ from training.checkpoints import run_folder
 from training.config import Architecture, PretrainConfig
 from training.gap_blocks import FILL_FORMAT, with_gaps
 from training.optimizer import MuonWithAdamW
+from training.precision import NAMES, product_dtype
 from training.saving import save_model
 from training.tokenizer import train_tokenizer
 from training.trainer import Batch, Listener, PlannedBatches, begin, train
@@ -45,14 +46,20 @@ def pretrain(
     if config.fill_share:
         blocks = with_gaps(tokenizer, blocks, config)
     model = LlamaForCausalLM(llama_config(shape, tokenizer))
-    said(f"pretraining {model.num_parameters() / 1e6:.2f} M parameters on {blocks.numel():,} tokens")
+    products = product_dtype(config.precision)
+    size = f"{model.num_parameters() / 1e6:.2f} M parameters"
+    said(f"pretraining {size} on {blocks.numel():,} tokens, in {NAMES[products]}")
     curve = train(
         model,
         PlannedBatches(torch.split(blocks, config.batch_sequences), _batch),
         config,
         run_folder(checkpoints, "pretrain", key),
         optimizer=MuonWithAdamW(
-            model, learning_rate=config.learning_rate, beta2=config.adam_beta2, weight_decay=config.weight_decay
+            model,
+            learning_rate=config.learning_rate,
+            beta2=config.adam_beta2,
+            weight_decay=config.weight_decay,
+            products=products,
         ),
         tokens_per_step=config.batch_sequences * config.architecture.context,
         listeners=listeners,
