@@ -110,11 +110,24 @@ def _body(function: FunctionNode) -> list[ast.stmt]:
 
 
 def _kind(node: ast.AST) -> str:
-    """Asynchronous functions and annotated assignments count as the plain ones."""
+    """A statement with what its value is. Asynchronous functions and annotated assignments count as the plain ones."""
     kind = type(node)
     if isinstance(node, ast.AnnAssign):
-        return "Assign" if node.value else "Expr"
-    return "FunctionDef" if kind is ast.AsyncFunctionDef else kind.__name__
+        return f"Assign {_value_kind(node.value)}" if node.value else f"Expr {_value_kind(node.target)}"
+    name = "FunctionDef" if kind is ast.AsyncFunctionDef else kind.__name__
+    value = getattr(node, "value", None)
+    return f"{name} {_value_kind(value)}" if value else name
+
+
+def _value_kind(value: ast.AST) -> str:
+    """An expression at a glance: of a comprehension what it makes and its conditions, of a call its arguments."""
+    if _literal(value):
+        return "literal"
+    name = type(value).__name__
+    if isinstance(value, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
+        conditions = [_value_kind(condition) for one in value.generators for condition in one.ifs]
+        return f"{name} {_value_kind(value.elt)} {' '.join(conditions)}"
+    return f"{name} {len(value.args)}" if isinstance(value, ast.Call) else name
 
 
 def _likeness(function: FunctionNode, *, literals: bool) -> Likeness:

@@ -3,12 +3,11 @@
 `rows_of` is pure; `do` reads a shard's files and writes what came of them.
 """
 
-import gc
 import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from data.suites import Suite
 from data.tasks.bodies import TO_BODY
 from data.tasks.plans import module_of
 from data.trees import Entry, Tree
+from hone.collector import uncollected
 from hone.errors import DataError
 from hone.records import Example
 
@@ -116,7 +116,7 @@ def _by_key(rows: Iterable[Row]) -> Rows:
 
 def rows_of(files: Iterable[tuple[bytes, ReadFile | Unread]], source: FileSource, rules: Rules) -> list[Row]:
     """All that can be said of each file alone, in their order; each comes with its entry's key."""
-    with _uncollected():
+    with uncollected():  # there are no cycles in syntax trees, and to look for them takes a seventh of all
         rows = [_row(key, file, source, rules) for key, file in files]
         return _signed(rows)
 
@@ -198,18 +198,6 @@ def _trees(file: CodeFile, examples: Sequence[Example]) -> Iterator[bytes]:
         name = example.entry_point.rpartition(".")[2]
         digest = known.get((name, example.origin.last_line), "") if example.task == TO_BODY else ""
         yield bytes.fromhex(digest[7 : 7 + 2 * EXAMPLE_KEY_BYTES]) if digest else NO_TREE
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the collector of cycles: there are none in syntax trees, and to look for them takes a seventh of all."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _refused(file: CodeFile, source: FileSource, config: DataConfig) -> Rejection | None:

@@ -5,8 +5,10 @@ leaves it. Greedy results are those of `generate` of Transformers, token for tok
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from threading import Event, Lock
 from typing import Literal
 
 import torch
@@ -18,6 +20,7 @@ from hone.errors import EvaluationError
 
 STOP_CHECK_TOKENS = 8  # decoding at each token to look for stop strings would cost more than the tokens
 SHRINK_SHARE = 0.125  # of a batch must have ended before its cache is copied without them
+SMALL_PARAMETERS = 200_000_000  # below, cores work on a batch each: products so small lose by being shared
 
 
 Precision = Literal["fp32", "bf16"]
@@ -47,7 +50,8 @@ def generate(
 ) -> list[str]:
     """One completion per prompt, a text or token ids, in their order, without the token that ended it.
 
-    A completion also ends where the model's context is full. Raises `EvaluationError` for a prompt that fills it alone.
+    A completion also ends where the model's context is full. On a processor, several batches of a small model are
+    worked on at once. Raises `EvaluationError` for a prompt that fills the context alone.
     """
     encoded = [
         tokenizer(prompt, add_special_tokens=True)["input_ids"] if isinstance(prompt, str) else list(prompt)
@@ -58,20 +62,65 @@ def generate(
     if longest >= context:
         raise EvaluationError(f"a prompt has {longest} tokens, and the model's context holds {context}; leave it out")
     order = sorted(range(len(prompts)), key=lambda index: -len(encoded[index]))  # too little memory shows at once
-    generator = torch.Generator(model.device).manual_seed(decoding.seed)
     ends = _end_tokens(model, tokenizer).union(decoding.ends)
-    completions = [""] * len(prompts)
-    done = 0
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        batch = _Batch(tokenizer, decoding, ends, [encoded[index] for index in chosen], context)
+    count = _Count(len(prompts), progress)
+
+    def complete(start: int) -> list[str]:
+        batch = _Batch(tokenizer, decoding, ends, [encoded[at] for at in order[start : start + size]], context)
+        generator = torch.Generator(model.device).manual_seed(decoding.seed + start)
         with torch.inference_mode(), autocast(model, decoding.precision):
             for ended in batch.run(model, generator):
-                done += ended
-                progress(done, len(prompts))
-        for index, text in zip(chosen, batch.texts(), strict=True):
-            completions[index] = text
-    return completions
+                count.add(ended)
+        return batch.texts()
+
+    lanes = _lanes(model, -(-len(prompts) // batch_size))
+    # So many batches that no lane waits for another; samples are to be the same however many lanes there are.
+    rounds = -(-len(prompts) // (batch_size * lanes))
+    size = batch_size if decoding.temperature else -(-len(prompts) // (max(rounds, 1) * lanes))
+    starts = range(0, len(order), max(size, 1))
+    with _threads(torch.get_num_threads() // lanes), ThreadPoolExecutor(lanes) as pool:
+        try:
+            texts = [text for batch in pool.map(complete, starts) for text in batch]
+        except BaseException:
+            count.stopped.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    completions = dict(zip(order, texts, strict=True))
+    return [completions[index] for index in range(len(prompts))]
+
+
+class _Count:
+    """How many completions are done, counted by several threads."""
+
+    def __init__(self, total: int, progress: Counted) -> None:
+        self.stopped = Event()  # one of the threads has failed, or the user wants no more
+        self._done, self._total, self._progress = 0, total, progress
+        self._lock = Lock()
+
+    def add(self, ended: int) -> None:
+        """Some more. Raises `EvaluationError` where generation has stopped."""
+        if self.stopped.is_set():
+            raise EvaluationError("generation has stopped")
+        with self._lock:
+            self._done += ended
+            self._progress(self._done, self._total)
+
+
+def _lanes(model: PreTrainedModel, batches: int) -> int:
+    """How many batches to work on at once."""
+    small = model.device.type == "cpu" and model.num_parameters() <= SMALL_PARAMETERS
+    return max(1, min(torch.get_num_threads(), batches)) if small else 1
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """So many threads for each product."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def autocast(model: PreTrainedModel, precision: Precision) -> AbstractContextManager[object]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from analysis.overlap import Document
+from analysis.overlap import Document, TokenIndex
 from evaluation.checkers import linter, type_checker
 from evaluation.contamination import SAME_SOURCE_SHARE, TaskText, find_contamination
 from evaluation.findings import CodeChecks, Contamination, Leaks, TrainingFile
@@ -45,9 +45,9 @@ def execution_overlap(results: Sequence[TaskResult], found: Contamination) -> Tr
     )
 
 
-def tuned_leaks(results: Sequence[TaskResult], training: Iterable[Document], data: tuple[TrainingFile, ...]) -> Leaks:
+def tuned_leaks(results: Sequence[TaskResult], index: TokenIndex, data: tuple[TrainingFile, ...]) -> Leaks:
     """What the tuned model's completions repeat of the training data, and what in them looks like a secret."""
-    return find_leaks(_scores(results, tuned=True), training, data=data)
+    return find_leaks(_scores(results, tuned=True), index, data=data)
 
 
 def leak_count(found: Leaks) -> LeakCount:

@@ -19,17 +19,18 @@ _NOT_SECRETS = frozenset({"Base64HighEntropyString", "HexHighEntropyString", "IP
 _ALLOWLIST = "detect_secrets.filters.allowlist.is_line_allowlisted"  # a comment must not hide a secret
 
 
-def find_leaks(
-    scores: Sequence[Score], training: Iterable[Document] | None, *, data: tuple[TrainingFile, ...] = ()
-) -> Leaks:
+def training_index(training: Iterable[Document]) -> TokenIndex:
+    """Training data as `find_leaks` looks it up: some 30 bytes for each token."""
+    return TokenIndex(training, VERBATIM_TOKENS)
+
+
+def find_leaks(scores: Sequence[Score], index: TokenIndex | None, *, data: tuple[TrainingFile, ...] = ()) -> Leaks:
     """Looks through all generations; for each repeated run the longest source is named.
 
-    The index takes some 30 bytes for each token of the training data. Without any, only secrets are looked for. `data`
-    says where the training data comes from.
+    Without an index of training data only secrets are looked for. `data` says where the training data comes from.
     """
     repetitions = None
-    if training is not None:
-        index = TokenIndex(training, VERBATIM_TOKENS)
+    if index is not None:
         repetitions = tuple(found for score in scores for found in _repetitions(score, index))
     return Leaks(len(scores), repetitions, tuple(_secrets(scores)), data)
 

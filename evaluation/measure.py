@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from evaluation.config import EvaluationConfig
 from evaluation.findings import Contamination
 from evaluation.generation import Decoding, generate
-from evaluation.heldout import execution_overlap
 from evaluation.loss import Encoded, TokenLoss, completion_loss
 from evaluation.models import ModelPair
 from evaluation.reruns import Settled
@@ -78,14 +77,10 @@ def measure_execution(
     sandbox: Sandbox,
     digests: Digests,
     *,
-    contamination: Contamination | None = None,
     clock: Callable[[], float],
     progress: Progress,
 ) -> tuple[Evidence, list[TaskResult]]:
-    """pass@1 of both models, greedily, on the same tasks; and of those that do not stand in the training data.
-
-    `contamination` says which do; None where nobody looked. Raises `EvaluationError` where no example has tests.
-    """
+    """pass@1 of both models, greedily, on the same tasks. Raises `EvaluationError` where no example has tests."""
     tasks = evenly_spaced([example for example in examples if example.tests], config.tasks)
     if not tasks:
         raise EvaluationError(
@@ -119,10 +114,7 @@ def measure_execution(
         for index, task in enumerate(tasks)
         for before, after in [(verdicts[index], verdicts[len(tasks) + index])]
     ]
-    evidence = execution_evidence(results, digests, sandbox.isolation, now=clock())
-    if contamination:
-        evidence = replace(evidence, overlap=execution_overlap(results, contamination))
-    return evidence, results
+    return execution_evidence(results, digests, sandbox.isolation, now=clock()), results
 
 
 def execute(completed: Sequence[tuple[Example, str]], sandbox: Sandbox, progress: Progress) -> list[Settled[Outcome]]:

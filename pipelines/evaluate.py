@@ -9,18 +9,17 @@ from contextlib import closing
 from msgspec.structs import replace
 
 from evaluation.findings import Contamination
-from evaluation.heldout import check_completions, find_overlap, leak_count, tuned_leaks
+from evaluation.heldout import check_completions, execution_overlap, leak_count
 from evaluation.measure import Digests, LossExample, fits, measure_execution, measure_loss, metrics_of
 from evaluation.models import ModelPair, load_models
 from evaluation.report import write_report
 from evaluation.results import FileResult, StageFindings, TaskResult
 from evaluation.sandbox import open_engine
 from evaluation.stored import FINDINGS_FILE, SIDES, read_stage
-from evaluation.training_data import TrainingData
 from hone.files import sha256_tree, write_atomic
 from hone.layout import Layout
 from hone.records import Evidence, Example, Manifest, read_examples, read_record, write_record, write_records
-from pipelines.examine import counted, training_data
+from pipelines.beside import TrainingLook
 from pipelines.facts import BaseModel, base_location, read_base
 from pipelines.recipe import Recipe
 from pipelines.timing import record_stage_seconds
@@ -29,33 +28,32 @@ from training.encoding import encode
 Progress = Callable[[str, int, int], None]
 
 
-def evaluate(layout: Layout, recipe: Recipe, *, progress: Progress, clock: Callable[[], float] = time.time) -> Evidence:
-    """Measures the adapter as the recipe's `evaluation` says and writes what was found to artifacts/evaluation."""
+def evaluate(
+    layout: Layout, recipe: Recipe, look: TrainingLook, *, progress: Progress, clock: Callable[[], float] = time.time
+) -> Evidence:
+    """Measures the adapter as the recipe's `evaluation` says and writes what was found to artifacts/evaluation.
+
+    `look` is best made before this module is imported: it answers while the models' libraries are.
+    """
     base = read_base(layout)
     digests = _digests(layout, base)
     examples = read_examples(layout.data / "heldout.jsonl")
-    training = training_data(layout, "adapter", ())
     results: Sequence[TaskResult] | Sequence[FileResult]
     if recipe.evaluation.suite == "execution":
         # Opened first: where code cannot be isolated, nothing is loaded, generated or run.
         with closing(open_engine(recipe.evaluation.engine, recipe.evaluation.limits)) as sandbox:
             models = _load(layout, recipe, base)
-            contamination = _contamination(examples, training, progress)
             evidence, executed = measure_execution(
-                models,
-                examples,
-                recipe.evaluation,
-                sandbox,
-                digests,
-                contamination=contamination,
-                clock=clock,
-                progress=progress,
+                models, examples, recipe.evaluation, sandbox, digests, clock=clock, progress=progress
             )
-        evidence, results, found = _look(evidence, executed, examples, training, progress)
+        contamination = _overlap(look, progress)
+        if contamination:
+            evidence = replace(evidence, overlap=execution_overlap(executed, contamination))
+        evidence, results, found = _look(evidence, executed, examples, look, progress)
         found = replace(found, contamination=contamination)
     else:
         models = _load(layout, recipe, base)
-        found = StageFindings(contamination=_contamination(examples, training, progress))
+        found = StageFindings(contamination=_overlap(look, progress))
         encoded = _encoded(models, examples)
         left_out = tuple(one.id for one in encoded if not fits(one, recipe.train.max_tokens))
         evidence, results, losses = measure_loss(
@@ -77,21 +75,19 @@ def evaluate(layout: Layout, recipe: Recipe, *, progress: Progress, clock: Calla
     return evidence
 
 
-def _contamination(
-    examples: Sequence[Example], training: TrainingData | None, progress: Progress
-) -> Contamination | None:
+def _overlap(look: TrainingLook, progress: Progress) -> Contamination | None:
     """Which held-out examples stand in the training data."""
-    if training is None:
-        return None
-    documents = counted(training.documents, "tasks in the training data", progress)
-    return find_overlap(examples, documents, training.files)
+    progress("tasks in the training data", 0, 1)
+    found = look.overlap()
+    progress("tasks in the training data", 1, 1)
+    return found
 
 
 def _look(
     evidence: Evidence,
     results: Sequence[TaskResult],
     examples: Sequence[Example],
-    training: TrainingData | None,
+    look: TrainingLook,
     progress: Progress,
 ) -> tuple[Evidence, list[TaskResult], StageFindings]:
     """What the completions give away, and what static checks say of them."""
@@ -99,10 +95,10 @@ def _look(
     base_checks, measured = check_completions(results, by_id, tuned=False, progress=progress)
     tuned_checks, measured = check_completions(measured, by_id, tuned=True, progress=progress)
     found = StageFindings(base_checks=base_checks, tuned_checks=tuned_checks)
-    if training:
-        documents = counted(training.documents, "training data in answers", progress)
-        leaks = tuned_leaks(results, documents, training.files)
+    progress("training data in answers", 0, 1)
+    if leaks := look.leaks(results):
         found, evidence = replace(found, leaks=leaks), replace(evidence, leaks=leak_count(leaks))
+    progress("training data in answers", 1, 1)
     return evidence, measured, found
 
 

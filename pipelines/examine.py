@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from analysis.overlap import Document
 from evaluation.checkers import linter, type_checker
 from evaluation.contamination import TaskText, find_contamination
-from evaluation.leaks import find_leaks
+from evaluation.leaks import find_leaks, training_index
 from evaluation.static_checks import Program, check_programs
 from evaluation.suites.judging import Progress
 from evaluation.suites.records import SuiteRun
@@ -65,8 +65,8 @@ def examine(
         whole = [
             replace(score, generation=store[score.id, score.sample].text) if programs else score for score in run.scores
         ]
-        documents = counted(training.documents, "training data in answers", progress) if training else None
-        run = replace(run, leaks=find_leaks(whole, documents, data=training.files if training else ()))
+        index = training_index(counted(training.documents, "training data in answers", progress)) if training else None
+        run = replace(run, leaks=find_leaks(whole, index, data=training.files if training else ()))
     if programs and samples:
         types = type_checker(environment)
         checks, scores = check_programs(programs(samples), run.scores, lint=linter(), types=types, progress=progress)

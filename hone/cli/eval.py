@@ -124,14 +124,19 @@ def run(
 
 
 def _run_stage(*, as_json: bool) -> None:
+    from hone.collector import large_imports
     from hone.records import to_json
-    from pipelines.evaluate import evaluate
+    from pipelines.beside import TrainingLook
     from pipelines.recipe import load_recipe
 
     layout = find_layout()
     recipe = load_recipe(layout)
-    with redirect_stdout(sys.stderr if as_json else sys.stdout), counting() as progress:
-        evidence = evaluate(layout, recipe, progress=progress)
+    with TrainingLook(layout) as look:
+        with large_imports():
+            from pipelines.evaluate import evaluate
+
+        with redirect_stdout(sys.stderr if as_json else sys.stdout), counting() as progress:
+            evidence = evaluate(layout, recipe, look, progress=progress)
     if as_json:
         print(to_json(evidence).decode(), end="")
     else:

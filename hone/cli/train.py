@@ -16,10 +16,13 @@ def base() -> None:
 
     Example: hone train base
     """
+    from hone.collector import large_imports
     from hone.log import configure_logging
     from hone.settings import load_settings
-    from pipelines.pretrain import make_base
-    from pipelines.recipe import load_recipe
+
+    with large_imports():
+        from pipelines.pretrain import make_base
+        from pipelines.recipe import load_recipe
 
     configure_logging()
     layout = find_layout()
@@ -35,10 +38,13 @@ def adapter() -> None:
 
     Example: hone train adapter
     """
+    from hone.collector import large_imports
     from hone.log import configure_logging
     from hone.settings import load_settings
-    from pipelines.recipe import load_recipe
-    from pipelines.train import make_adapter
+
+    with large_imports():
+        from pipelines.recipe import load_recipe
+        from pipelines.train import make_adapter
 
     configure_logging()
     layout = find_layout()

@@ -111,3 +111,32 @@ def test_progress_counts_completions_up_to_all_of_them(llama, tokenizer):
 
 def test_no_prompts_give_no_completions(llama, tokenizer):
     assert complete(llama, tokenizer, GREEDY, []) == []
+
+
+def test_completions_are_the_same_however_many_batches_are_worked_on_at_once(llama, tokenizer, threads_of_torch):
+    prompts = [f"def f{number}(x):\n" + "    x = x + 1\n" * (number % 5) for number in range(11)]
+    decoding = Decoding(max_new_tokens=12)
+    found = []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        found.append(generate(llama, tokenizer, prompts, decoding, batch_size=2, progress=lambda _done, _all: None))
+        assert torch.get_num_threads() == threads
+    assert found[0] == found[1]
+
+
+def test_what_goes_wrong_in_one_of_several_batches_ends_all(llama, tokenizer, threads_of_torch):
+    torch.set_num_threads(2)
+
+    def fail(done: int, _total: int) -> None:
+        raise RuntimeError(f"at {done}")
+
+    with pytest.raises(RuntimeError, match="at "):
+        generate(llama, tokenizer, ["def f():\n"] * 8, GREEDY, batch_size=2, progress=fail)
+    assert torch.get_num_threads() == 2
+
+
+@pytest.fixture
+def threads_of_torch():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)

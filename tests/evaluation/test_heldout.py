@@ -3,6 +3,7 @@
 from analysis.overlap import Document
 from evaluation.findings import Contamination, Overlap
 from evaluation.heldout import check_completions, execution_overlap, find_overlap, leak_count, tuned_leaks
+from evaluation.leaks import training_index
 from evaluation.results import StageFindings, TaskResult
 from evaluation.statistics import wilson
 from evaluation.stored import read_stage
@@ -39,7 +40,7 @@ def test_scores_of_the_clean_tasks_stand_beside_and_none_where_none_is_clean():
 
 def test_only_the_tuned_models_completions_can_leak():
     text = " ".join(f"w{number}" for number in range(60))
-    found = tuned_leaks([result("a", base=text), result("b", tuned=text)], [Document("d", text)], ())
+    found = tuned_leaks([result("a", base=text), result("b", tuned=text)], training_index([Document("d", text)]), ())
     assert [(one.id, one.tokens) for one in found.repetitions] == [("b", 60)]
     assert leak_count(found) == leak_count(found).__class__(2, 1, 0)
 
@@ -55,7 +56,7 @@ def test_completions_are_checked_as_whole_functions():
 
 def test_what_was_found_is_read_back_as_part_of_either_models_run(tmp_path):
     known = Contamination(1, 9, 0, (Overlap("a", "d", "tree", "f"),))
-    leaks = tuned_leaks([result("a")], [], ())
+    leaks = tuned_leaks([result("a")], training_index([]), ())
     stage(tmp_path, StageFindings(contamination=known, leaks=leaks))
     base, tuned = (read_stage(tmp_path, side, name=side) for side in ("base", "tuned"))
     assert (base.contaminated, tuned.contamination) == (("a",), known)

@@ -1,6 +1,5 @@
 """From a pair of models to evidence, on real parts."""
 
-import msgspec
 import pytest
 
 from evaluation.config import EvaluationConfig
@@ -20,7 +19,7 @@ from evaluation.measure import (
 from evaluation.models import load_models
 from evaluation.results import TaskResult
 from hone.errors import EvaluationError
-from hone.records import Example, Origin, to_json
+from hone.records import Example, Origin
 
 DIGESTS = Digests(adapter="sha256:a", base="sha256:b", dataset="sha256:d")
 CONFIG = EvaluationConfig(suite="execution", max_new_tokens=24, bootstrap_resamples=100)
@@ -109,30 +108,6 @@ def test_an_adapter_that_learned_a_text_has_less_loss_on_it(pair, encoded):
 
 def contamination(*ids: str) -> Contamination:
     return Contamination(3, 40, 0, tuple(Overlap(id, "seen", "words", "") for id in ids))
-
-
-def test_the_score_of_tasks_that_stand_in_no_training_text_is_measured_beside(pair, task, best_sandbox):
-    seen = msgspec.structs.replace(task, id="seen in training")
-    evidence, _ = measure_execution(
-        pair,
-        [task, seen],
-        CONFIG,
-        best_sandbox,
-        DIGESTS,
-        contamination=contamination(seen.id),
-        clock=lambda: 5.0,
-        progress=ignore,
-    )
-    found = evidence.overlap
-    assert (found.tasks, found.contaminated, found.documents) == (2, 1, 40)
-    assert (found.tuned.rate, found.tuned.tasks, found.base.rate) == (1, 1, 0)
-    assert (found.paired.wins, evidence.tuned.tasks) == (1, 2)
-
-
-def test_where_nobody_looked_evidence_says_nothing_of_training_data(pair, task, best_sandbox):
-    evidence, _ = measure_execution(pair, [task], CONFIG, best_sandbox, DIGESTS, clock=lambda: 5.0, progress=ignore)
-    assert b"overlap" not in to_json(evidence)
-    assert b"leaks" not in to_json(evidence)
 
 
 @pytest.mark.parametrize(("known", "files"), [(("one",), 2), (("one", "two", "three"), None)])
