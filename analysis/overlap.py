@@ -5,7 +5,7 @@ A token is a word or a single other character; white space is none, so that refo
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -67,14 +67,20 @@ class TokenIndex:
 
     def hits(self, text: str) -> Iterator[Hit]:
         """The runs of at least `window` tokens that the text shares with a document, each once."""
-        ids = np.fromiter(map(self._ids.get, self._tokens(text), repeat(_UNKNOWN)), np.uint64)
+        return (hit for _, hit in self.hits_in([text]))
+
+    def hits_in(self, texts: Sequence[str]) -> Iterator[tuple[int, Hit]]:
+        """The same of many texts, each hit with the place of its text among them; for short ones many times as fast."""
+        tokens = [self._tokens(text) for text in texts]
+        ids = np.fromiter(chain.from_iterable(map(self._found, tokens)), np.uint64)
+        starts = np.cumsum([0, *(len(one) + 1 for one in tokens)])
         known = _known(ids, self._window)
         if not len(known):
             return
         hashes = _hashes(ids, self._window)[known]
         left, right = (np.searchsorted(self._sorted, hashes, side=side) for side in ("left", "right"))
         found = np.flatnonzero(left < right)
-        spans = [match.span() for match in self._pattern.finditer(text)] if len(found) else []
+        number, spans = -1, list[tuple[int, int]]()
         seen: dict[int, int] = {}  # how far to the right of it a run was found → where that ended
         for at, first_place, end_place in zip(*(some[found].tolist() for some in (known, left, right)), strict=True):
             for place in self._order[first_place : min(end_place, first_place + PLACES)].tolist():
@@ -87,12 +93,22 @@ class TokenIndex:
                 first = at
                 if at and ids[at - 1] == self._stream[place - 1]:  # what is not in the index can still be a run's start
                     first -= _agreeing(ids[:at][::-1], self._stream[:place][::-1], self._window)
-                yield Hit(self._document(place), end - first, spans[first][0], spans[end - 1][1])
+                if not starts[number] <= at < starts[number + 1] or number < 0:
+                    number = int(np.searchsorted(starts, at, side="right")) - 1
+                    spans = [match.span() for match in self._pattern.finditer(texts[number])]
+                begin = int(starts[number])
+                hit = Hit(self._document(place), end - first, spans[first - begin][0], spans[end - 1 - begin][1])
+                yield number, hit
 
     def size(self, document: str) -> int:
         """How many tokens a document has."""
         number = self._numbers[document]
         return int(self._starts[number + 1] - self._starts[number]) - 1
+
+    def _found(self, tokens: Sequence[str]) -> Iterator[int]:
+        """The tokens as ids, and the end of their text."""
+        yield from map(self._ids.get, tokens, repeat(_UNKNOWN))
+        yield _UNKNOWN
 
     @property
     def _pattern(self) -> re.Pattern[str]:

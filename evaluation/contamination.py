@@ -4,7 +4,7 @@ Says which tasks, so that scores of the clean ones can stand beside the full one
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from analysis.likeness import function_digests, shapes_of
 from analysis.overlap import Document, TokenIndex
@@ -17,6 +17,7 @@ WORDS = 13  # as Brown et al. 2020 (GPT-3, appendix C)
 # held-out tasks all share 13 words with a training example, and none is one; of a repository's a sixth, and one in 160.
 SAME_SOURCE_SHARE = 0.9
 EXCERPT_CHARACTERS = 300
+BATCH_CHARACTERS = 100_000  # looked up at once
 COMMON_TASKS = 2  # 13 words that more tasks share are the suite's phrasing, and no task's content
 
 
@@ -51,20 +52,36 @@ def find_contamination(
     found: dict[tuple[str, str], Overlap] = {}
     touched: set[str] = set()
     seen = unparsed = 0
-    for document in documents:
-        seen += 1
-        for hit in index.hits(document.text):
+    for batch in _batches(documents):
+        seen += len(batch)
+        for number, hit in index.hits_in([document.text for document in batch]):
             touched.add(hit.document)
             if hit.tokens >= needed[hit.document]:
+                document = batch[number]
                 shared = " ".join(document.text[hit.start : hit.end].split())[:EXCERPT_CHARACTERS]
                 found.setdefault((hit.document, "words"), Overlap(hit.document, document.id, "words", shared))
-        functions = function_digests(document.text, shapes) if shapes else []
-        unparsed += functions is None
-        for name, digest in functions or ():
-            for id in trees.get(digest, ()):
-                found.setdefault((id, "tree"), Overlap(id, document.id, "tree", name))
+        for document in batch:
+            functions = function_digests(document.text, shapes) if shapes else []
+            unparsed += functions is None
+            for name, digest in functions or ():
+                for id in trees.get(digest, ()):
+                    found.setdefault((id, "tree"), Overlap(id, document.id, "tree", name))
     overlaps = tuple(found[key] for key in sorted(found))
     return Contamination(len(tasks), seen, unparsed, overlaps, share, len(touched), data)
+
+
+def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    """Some documents at a time, of bounded size."""
+    batch: list[Document] = []
+    size = 0
+    for document in documents:
+        batch.append(document)
+        size += len(document.text)
+        if size >= BATCH_CHARACTERS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def clean_subset(scores: Sequence[Score], contamination: Contamination) -> tuple[Score, ...]:

@@ -9,8 +9,9 @@ That treats both sides alike: code that passes with chance p counts as a pass wi
 p and the nearer of 0 and 1. Were failures alone run again, it would be p + (1 − p)p²: above p for every p, so that a
 rate could only rise, and most where it was luck.
 
-One verdict needs no second run: a timeout of code that had a processor for nearly all of its time. It was slow by
-itself, and no waiting for others was counted against it; that spares endless loops their second five seconds.
+Two verdicts need no second run. One is a timeout of code that had a processor for nearly all of its time: it was slow
+by itself, and no waiting for others was counted against it; that spares endless loops their second five seconds. The
+other is a pass or a failure of code that can come out one way only (`evaluation.certain`).
 """
 
 from collections import Counter
@@ -46,10 +47,17 @@ class Settled(Generic[R]):
     flaky: tuple[Status, ...] = ()  # the verdicts in the order of the runs, where they were not all the same
 
 
-def settle(first: Sequence[R], again: Callable[[Sequence[int], int], Sequence[R]]) -> list[Settled[R]]:
-    """Settles each of the first runs. `again` runs those at some places once more, the second time or the third."""
+def settle(
+    first: Sequence[R],
+    again: Callable[[Sequence[int], int], Sequence[R]],
+    is_certain: Callable[[int], bool] = lambda _place: False,
+) -> list[Settled[R]]:
+    """Settles each of the first runs. `again` runs those at some places once more, the second time or the third.
+
+    `is_certain` says of a place whether its code can come out one way only.
+    """
     seen = [[run] for run in first]
-    places = [at for at, run in enumerate(first) if not _own_timeout(run)]
+    places = [at for at, run in enumerate(first) if not _own_timeout(run) and not (_ended(run) and is_certain(at))]
     for number in (2, 3):
         for at, run in zip(places, again(places, number) if places else (), strict=True):
             seen[at].append(run)
@@ -68,6 +76,10 @@ def settled(runs: Sequence[R]) -> Settled[R]:
         counts = next(run for run in others if run.status == commonest)
     statuses = tuple(run.status for run in runs)
     return Settled(counts, statuses if len(set(statuses)) > 1 else ())
+
+
+def _ended(run: Ran) -> bool:
+    return run.status in ("pass", "fail")
 
 
 def _own_timeout(run: Ran) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+from evaluation.certain import is_certain
 from evaluation.reruns import RUNS, Settled, settle
 from evaluation.sandbox import Candidate, Outcome, Sandbox
 from evaluation.suites.records import Excluded
@@ -35,7 +36,11 @@ class Judge:
         first = self.judge(distinct, RUNS[1])
         if not self.reruns:
             return [Settled(one) for one in self.judge(candidates, RUNS[1])]
-        found = settle(first, lambda places, number: self._run([distinct[at] for at in places], RUNS[number]))
+        found = settle(
+            first,
+            lambda places, number: self._run([distinct[at] for at in places], RUNS[number]),
+            lambda place: distinct[place].check is None and is_certain(distinct[place].source),
+        )
         by_text = {(one.id, one.source): settled for one, settled in zip(distinct, found, strict=True)}
         return [by_text[one.id, one.source] for one in candidates]
 

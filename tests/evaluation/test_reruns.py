@@ -117,3 +117,26 @@ def test_equal_candidates_share_their_runs_and_one_run_is_enough_where_no_more_i
     judge = Judge(best_sandbox, lambda what, done, total: seen.append((what, total)), reruns=False)
     assert [verdict.run.status for verdict in judge.settle([one, one])] == ["pass", "pass"]
     assert seen == [("sandboxed runs", 1)]
+
+
+def run_if_certain(status):
+    """Settles a run of code that is certain; returns the verdict and which places were run again."""
+    asked = []
+
+    def again(places, _number):
+        asked.extend(places)
+        return [Run(status)] * len(places)
+
+    (verdict,) = settle([Run(status)], again, lambda _place: True)
+    return verdict, asked
+
+
+@pytest.mark.parametrize("status", ["pass", "fail"])
+def test_code_that_can_come_out_one_way_only_is_run_once(status):
+    verdict, asked = run_if_certain(status)
+    assert (verdict.run.status, verdict.flaky, asked) == (status, (), [])
+
+
+@pytest.mark.parametrize("status", ["timeout", "out-of-memory", "error", "violation"])
+def test_what_can_rest_on_the_machine_is_run_again_whatever_the_code_is(status):
+    assert run_if_certain(status)[1] == [0]
