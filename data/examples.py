@@ -1,18 +1,20 @@
 """One file → the examples of every task that the recipe asks for."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from data.files import CodeFile
-from data.tasks.bodies import BodyConfig, bodies
+from data.tasks.bodies import TO_BODY, BodyConfig, bodies
 from data.tasks.completion import CompletionConfig, completions
-from data.tasks.docstrings import DocstringConfig, docstrings
+from data.tasks.docstrings import TO_DOCSTRING, DocstringConfig, docstrings
 from data.tasks.fill import FillConfig, gaps
 from data.tasks.history import HistoryConfig
 from data.tasks.plans import PlanConfig
 from data.tasks.tool_calls import ToolCallConfig, tool_calls
 from hone.config import Config
 from hone.records import Example
+
+LeftOut = defaultdict[str, Counter[str]]  # task → reason → how many functions or files made no example of it
 
 
 class TaskConfig(Config):
@@ -34,12 +36,12 @@ class TaskConfig(Config):
     """Past commits, and their messages, fixes and reviews to be written. Made of whole repositories."""
 
 
-def examples_of(file: CodeFile, config: TaskConfig, left_out: Counter[str]) -> Iterator[Example]:
+def examples_of(file: CodeFile, config: TaskConfig, left_out: LeftOut) -> Iterator[Example]:
     """The examples of one file, task by task. What makes none is counted in `left_out`, with the reason."""
     if config.docstring_to_body:
-        yield from bodies(file, config.docstring_to_body, left_out)
+        yield from bodies(file, config.docstring_to_body, left_out[TO_BODY])
     if config.body_to_docstring:
-        yield from docstrings(file, config.body_to_docstring, left_out)
+        yield from docstrings(file, config.body_to_docstring, left_out[TO_DOCSTRING])
     if config.completion:
         yield from completions(file, config.completion)
     if config.fill:

@@ -70,7 +70,7 @@ class TaskCount(Record, frozen=True):
     task: str
     train: int
     heldout: int
-    dropped: tuple[Count, ...] = ()  # examples that were not made, by reason
+    dropped: tuple[Count, ...] = ()  # functions and files that made no example, by reason
 
 
 class Sample(Record, frozen=True):

@@ -56,6 +56,7 @@ class Tally:
         self._overlaps: Counter[tuple[str, str]] = Counter()
         self._near_heldout = 0
         self._made: dict[str, Counter[str]] = {"train": Counter(), "heldout": Counter()}
+        self._left_out = defaultdict[str, Counter[str]](Counter)
         self._lengths = {name: [0] * len(LENGTHS) for name in ("file", "prompt", "completion")}
         self._samples: defaultdict[str, list[Sample]] = defaultdict(list)
 
@@ -78,6 +79,10 @@ class Tally:
     def redacted(self, counts: Mapping[str, int]) -> None:
         """What was changed in a kept file."""
         self._redacted.update(counts)
+
+    def left_out(self, task: str, reasons: Mapping[str, int]) -> None:
+        """What of a kept file made no example of a task."""
+        self._left_out[task].update(reasons)
 
     def example(self, example: Example, side: str) -> None:
         """One example that is written."""
@@ -124,8 +129,8 @@ class Tally:
                 for name, counts in self._lengths.items()
             ),
             tasks=tuple(
-                TaskCount(task, self._made["train"][task], self._made["heldout"][task])
-                for task in sorted({*self._made["train"], *self._made["heldout"]})
+                TaskCount(task, self._made["train"][task], self._made["heldout"][task], _counts(self._left_out[task]))
+                for task in sorted({*self._made["train"], *self._made["heldout"], *self._left_out})
             ),
             samples=tuple(chain.from_iterable(self._samples[task] for task in sorted(self._samples))),
         )

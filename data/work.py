@@ -5,7 +5,7 @@
 
 import hashlib
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ import msgspec
 from analysis.likeness import MIN_NODES, likenesses
 from data.config import DataConfig
 from data.decontamination import Finding, Sieve, without
-from data.examples import TaskConfig, examples_of
+from data.examples import LeftOut, TaskConfig, examples_of
 from data.files import CodeFile
 from data.filters import Facts, Rejection, rejected
 from data.licences import licence_in
@@ -157,14 +157,14 @@ def _row(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rules) 
         return msgspec.structs.replace(row, filter=refused.filter, why=why)
     redacted = redact(file.text) if rules.config.redact else Redacted(file.text, {})
     file = msgspec.structs.replace(file, text=redacted.text)
-    left_out: Counter[str] = Counter()
+    left_out: LeftOut = defaultdict(Counter)
     examples = list(examples_of(file, rules.config.tasks, left_out))
     return msgspec.structs.replace(
         row,
         text=file.text,
         documentation=Facts(file).comments,
         redacted=msgspec.json.encode(dict(sorted(redacted.counts.items()))).decode(),
-        left_out=msgspec.json.encode(dict(sorted(left_out.items()))).decode(),
+        left_out=msgspec.json.encode(left_out, order="deterministic").decode(),
         imports=_imports(file, rules.config.tasks),
         examples=b"".join(_ENCODER.encode(example) + b"\n" for example in examples),
         example_keys=b"".join(example_key(example) for example in examples),

@@ -179,7 +179,9 @@ def _write_file(row: Mapping[str, Any], number: int, part: Curated, out: _Out, c
         out.rejected.write(indexed)
         return
     counts.files += 1
-    counts.skipped.update(msgspec.json.decode(row["left_out"]))
+    for task, reasons in msgspec.json.decode(row["left_out"], type=_LEFT_OUT).items():
+        counts.skipped.update(reasons)
+        out.tally.left_out(task, reasons)
     out.tally.redacted(msgspec.json.decode(row["redacted"]))
     for line in row["examples"].splitlines():
         out.example(side, line, commit, counts)
@@ -247,3 +249,4 @@ def _way_out(reason: str) -> str:
 _COPIED = ("repository", "path", "language", "licence", "digest", "size")
 _COLUMNS = (*_COPIED, "commit", "filter", "why", "overlaps", "redacted", "left_out", "examples")
 _OVERLAPS = list[tuple[str, str]]
+_LEFT_OUT = dict[str, dict[str, int]]

@@ -9,7 +9,7 @@ import pytest
 from data.config import DataConfig
 from data.dataset import build_dataset
 from data.split import is_heldout
-from data.statistics import Statistics
+from data.statistics import Count, Statistics
 from data.work import example_key
 from hone.config import load_config
 from hone.errors import Busy, ConfigError, DataError
@@ -267,3 +267,14 @@ def test_a_held_out_function_is_not_trained_on_under_other_names(make_checkout: 
     build(config({"kind": "repository", "path": str(top)}), tmp_path / "data")
     examples = read_examples(tmp_path / "data" / "train.jsonl")
     assert [one.entry_point for one in examples] == ["grade"]
+
+
+def test_the_card_counts_what_made_no_example_by_task_and_reason(make_checkout: MakeCheckout, tmp_path: Path) -> None:
+    files = {TRAINED[0]: documented("f") + documented("empty", "..."), HELD[0]: documented("g")}
+    top = make_checkout(files)
+    build(config({"kind": "repository", "path": str(top)}), tmp_path / "data")
+    statistics = read_record(tmp_path / "data" / "statistics.json", Statistics)
+    (task,) = statistics.tasks
+    assert (task.task, task.train, task.heldout) == ("docstring-to-body", 1, 1)
+    assert task.dropped == (Count("functions: nothing in the body", 1),)
+    assert "functions: nothing in the body" in (tmp_path / "data" / "card.html").read_text()

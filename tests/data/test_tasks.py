@@ -2,12 +2,12 @@
 
 import json
 import sysconfig
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
 
-from data.examples import TaskConfig, examples_of
+from data.examples import LeftOut, TaskConfig, examples_of
 from data.files import CodeFile
 from data.tasks.plans import ModuleImports, PlanConfig, module_of, order_of, plans
 from hone.config import load_config
@@ -20,7 +20,7 @@ SAMPLES = Path(__file__).parents[1] / "analysis" / "samples"
 
 
 def made(file: CodeFile, **tasks: object) -> list[Example]:
-    left_out: Counter[str] = Counter()
+    left_out: LeftOut = defaultdict(Counter)
     return list(examples_of(file, TaskConfig.model_validate({"docstring_to_body": None, **tasks}), left_out))
 
 
