@@ -21,7 +21,7 @@ from data.split import SplitBy, is_heldout
 from data.work import EXAMPLE_KEY_BYTES
 
 Flags = npt.NDArray[np.bool_]
-TEXTS_CACHED = 8  # shards whose texts are kept while near-duplicates are compared
+TEXTS_CACHED = 2  # shards whose texts are kept while near-duplicates are looked at, shard by shard
 
 
 @dataclass(frozen=True)

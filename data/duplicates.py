@@ -2,12 +2,15 @@
 
 The same by hash; nearly the same by MinHash and locality-sensitive hashing, every pair of candidates verified by exact
 Jaccard similarity on the sets of shingles, clusters by union-find. The answer rests on the documents alone, and not on
-their order. Memory is some 100 bytes a document: signatures wait in a file, texts are asked for again.
+their order. Memory is some 100 bytes a document: signatures wait in a file, and so do the sets of what could be like
+another. Each of those texts is asked for once again, in the order in which all were added.
 """
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,11 +25,11 @@ SIMILAR = 0.7  # Jaccard similarity from which two documents count as one (BigCo
 # Of a band's bucket, each document is compared with so many that follow. Clones cost about one comparison each, as what
 # is in one cluster already is not compared again; the limit is for heaps of what is alike in this band alone.
 NEIGHBOURS = 32
-TOGETHER = 512  # pairs that are compared between two questions for sets
-CACHED_BYTES = 64_000_000  # of sets of shingles, while pairs are verified
+TOGETHER = 128  # texts that are asked for at once
+HASH_BYTES = 8
 
 Ask = Callable[[Sequence[int]], Sequence[Hashes]]  # numbers of documents → their `shingle_sets`
-Progress = Callable[[int, int], None]  # bands done, bands in all
+Progress = Callable[[int, int], None]  # steps done, steps in all: each band is looked at twice
 
 
 class Member(NamedTuple):
@@ -52,6 +55,7 @@ class Duplicates:
     """Collects signatures, then finds the clusters. Use as a context manager: leaving it gives its file back."""
 
     def __init__(self, folder: Path | None = None, *, similar: float = SIMILAR) -> None:
+        self._folder = folder
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed on leaving
         self._similar = similar
         self._blocks: list[int] = []  # documents of each block of the file: all of a band's numbers, then the next's
@@ -74,13 +78,9 @@ class Duplicates:
         Raises `DataError` where the disk is full.
         """
         bands = np.frombuffer(signed.bands, np.uint32).reshape(-1, BANDS)
-        try:
+        with _disk():
             self._file.write(np.ascontiguousarray(bands.T).tobytes())
             self._file.flush()
-        except OSError as error:
-            raise DataError(
-                f"signatures cannot be kept in a temporary file: {error.strerror}; free the place"
-            ) from error
         self._blocks.append(len(bands))
         self._digests += signed.digests
         for one in members:
@@ -89,14 +89,24 @@ class Duplicates:
         self._facts.append(np.array(facts, np.float64).reshape(-1, 3))
 
     def clusters(self, ask: Ask, *, progress: Progress = lambda _done, _all: None) -> Clusters:
-        """Finds them. `ask` is called for what shares a band with another, more than once where memory is short."""
+        """Finds them. `ask` is called once for each document that shares a band with another, in their order.
+
+        Raises `DataError` where the disk is full.
+        """
         if not len(self):
             return Clusters(np.zeros(0, np.int64), 0, 0, (), 0)
         first, text = _distinct(bytes(self._digests))
-        pairs = _Pairs(len(first), lambda numbers: ask(first[numbers].tolist()), self._similar)
+        wanted = np.zeros(len(first), np.bool_)
         for band in range(BANDS):
-            pairs.judge(self._band(band)[first])
-            progress(band + 1, BANDS)
+            wanted |= _shared(self._band(band)[first])
+            progress(band + 1, 3 * BANDS)
+        with _Sets(len(first), self._folder) as sets:
+            for done, total in sets.fill(first, np.flatnonzero(wanted), ask):
+                progress(BANDS + BANDS * done // total, 3 * BANDS)
+            pairs = _Pairs(len(first), sets, self._similar)
+            for band in range(BANDS):
+                pairs.judge(self._band(band)[first])
+                progress(2 * BANDS + band + 1, 3 * BANDS)
         roots = pairs.forest.roots()
         kept = _best(roots[text], self._ranks())
         sizes = np.bincount(np.unique(kept, return_inverse=True)[1])
@@ -125,10 +135,10 @@ class Duplicates:
 class _Pairs:
     """Candidates, and what became of them."""
 
-    def __init__(self, count: int, ask: Ask, similar: float) -> None:
+    def __init__(self, count: int, sets: "_Sets", similar: float) -> None:
         self.forest = _Forest(count)
         self.compared = 0
-        self._sets = _Sets(ask)
+        self._sets = sets
         self._least = similar
         self._refused: Numbers = np.zeros(0, np.int64)  # pairs that another band brought up, in order
 
@@ -146,7 +156,7 @@ class _Pairs:
         self._refused = np.union1d(self._refused, np.array(refused, np.int64))
 
     def _new(self, left: Numbers, right: Numbers) -> tuple[Numbers, Numbers]:
-        """Those that are not in one cluster yet, nor were refused; in order, so that few sets are asked for twice."""
+        """Those that are not in one cluster yet, nor were refused; in order."""
         roots = self.forest.roots()
         apart = roots[left] != roots[right]
         keys = np.sort(left[apart] << 32 | right[apart])
@@ -158,17 +168,14 @@ class _Pairs:
 
     def _compare(self, left: Numbers, right: Numbers) -> Iterator[int]:
         """Joins what is similar, and gives the pairs that are not."""
-        for first in range(0, len(left), TOGETHER):
-            ours, theirs = left[first : first + TOGETHER].tolist(), right[first : first + TOGETHER].tolist()
-            sets = self._sets.get({*ours, *theirs})
-            for low, high in zip(ours, theirs, strict=True):
-                if self.forest.root(low) == self.forest.root(high):
-                    continue
-                self.compared += 1
-                if _similar(sets[low], sets[high], self._least):
-                    self.forest.join(low, high)
-                else:
-                    yield low << 32 | high
+        for low, high in zip(left.tolist(), right.tolist(), strict=True):
+            if self.forest.root(low) == self.forest.root(high):
+                continue
+            self.compared += 1
+            if _similar(self._sets[low], self._sets[high], self._least):
+                self.forest.join(low, high)
+            else:
+                yield low << 32 | high
 
 
 def _similar(left: Hashes, right: Hashes, least: float) -> bool:
@@ -203,22 +210,55 @@ class _Forest:
 
 
 class _Sets:
-    """The sets that were asked for, until they are too many."""
+    """Sets of shingles in a file: of a large corpus they are more than memory holds."""
 
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
-        self._known: dict[int, Hashes] = {}
-        self._bytes = 0
+    def __init__(self, count: int, folder: Path | None) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed on leaving
+        self._starts = np.zeros(count, np.int64)  # in the file, of each document
+        self._lengths = np.zeros(count, np.int64)
 
-    def get(self, numbers: set[int]) -> dict[int, Hashes]:
-        """Those of some documents, and others."""
-        if self._bytes > CACHED_BYTES:
-            self._known, self._bytes = {}, 0
-        missing = sorted(numbers - self._known.keys())
-        if missing:
-            self._known.update(zip(missing, self._ask(missing), strict=True))
-            self._bytes += sum(self._known[number].nbytes for number in missing)
-        return self._known
+    def __enter__(self) -> "_Sets":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def fill(self, first: Numbers, wanted: Numbers, ask: Ask) -> Iterator[tuple[int, int]]:
+        """Asks for some documents' sets. `first` is what `ask` calls each. Yields how many are done, of how many."""
+        ordered = wanted[np.argsort(first[wanted], kind="stable")]
+        for start in range(0, len(ordered), TOGETHER):
+            some = ordered[start : start + TOGETHER]
+            sets = ask(first[some].tolist())
+            self._lengths[some] = [len(one) for one in sets]
+            self._starts[some] = self._file.tell() + HASH_BYTES * (np.cumsum(self._lengths[some]) - self._lengths[some])
+            with _disk():
+                self._file.write(np.concatenate(sets).tobytes())
+            yield start + len(some), len(ordered)
+        with _disk():
+            self._file.flush()
+
+    def __getitem__(self, number: int) -> Hashes:
+        size = HASH_BYTES * int(self._lengths[number])
+        return np.frombuffer(os.pread(self._file.fileno(), size, int(self._starts[number])), np.uint64)
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """Raises `DataError` where the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"signatures cannot be kept in a temporary file: {error.strerror}; free the place") from error
+
+
+def _shared(band: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+    """Which documents have the same number as another one."""
+    order = np.argsort(band, kind="stable")
+    ordered = band[order]
+    same = np.concatenate([[False], ordered[1:] == ordered[:-1], [False]])
+    shared = np.zeros(len(band), np.bool_)
+    shared[order] = same[1:] | same[:-1]
+    return shared
 
 
 def _distinct(digests: bytes) -> tuple[Numbers, Numbers]:

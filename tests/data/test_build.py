@@ -94,6 +94,21 @@ def test_a_cluster_of_two_nodes_makes_the_same_bytes(sources: Path, small_shards
     assert contents(sources, "ray") == contents(sources, "here")
 
 
+def test_a_node_that_is_lost_costs_no_file(sources: Path, small_shards: None) -> None:
+    build(config(), sources, "here")
+    with started_cluster() as ray, pytest.MonkeyPatch.context() as patch:
+        with_two_nodes(ray, 1)
+        patch.setenv("RAY_ADDRESS", ray.address)
+
+        def lose_one(what: str, _done: int, _total: int) -> None:
+            if what.startswith("curating") and len(ray.worker_nodes) == 2:
+                ray.remove_node(next(iter(ray.worker_nodes)), allow_graceful=False)
+
+        build_dataset(config(engine="ray"), sources / "ray" / "data", progress=lose_one, root=sources)
+        assert len(ray.worker_nodes) == 1
+    assert contents(sources, "ray") == contents(sources, "here")
+
+
 def test_a_killed_build_goes_on_where_it_was(sources: Path, small_shards: None) -> None:
     build(config(), sources, "whole")
     command = [sys.executable, "-c", KILLED, config().model_dump_json(), str(sources / "data" / "data"), str(sources)]
