@@ -88,17 +88,13 @@ def _code() -> Iterator[tuple[Path, str]]:
 
 def build(layout: Layout, folder: Path, out: Path, suite: Path) -> tuple[float, int, dict[str, float]]:
     """Builds in a process of its own. Seconds, bytes at most, and what it says of itself."""
-    source = {"kind": "folder", "path": "tree", "exclude": [], "licence": "LicenseRef-Bench"}
-    tasks = {"docstring_to_body": {}, "fill": {}, "body_to_docstring": {}}
-    suites = [{"format": "humaneval", "path": str(suite.resolve())}] if suite.exists() else []
-    config = json.dumps({"sources": [source], "decontaminate": suites, "tasks": tasks, "workers": WORKERS})
-    command = [sys.executable, "-c", RUN, config, str(out / "data"), str(folder)]
+    command = [sys.executable, "-c", RUN, settings(suite), str(out / "data"), str(folder)]
     environment = {**os.environ, "PYTHONPATH": str(layout.root)}
     start = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=layout.root, env=environment) as process:
         peak = 0
         while process.poll() is None:
-            peak = max(peak, _memory(process.pid))
+            peak = max(peak, memory_of(process.pid))
             time.sleep(LOOK_S)
         assert process.stdout
         said = process.stdout.read()
@@ -108,7 +104,15 @@ def build(layout: Layout, folder: Path, out: Path, suite: Path) -> tuple[float, 
     return seconds, peak, json.loads(said)
 
 
-def _memory(pid: int) -> int:
+def settings(suite: Path) -> str:
+    """The data section of a recipe for the tree."""
+    source = {"kind": "folder", "path": "tree", "exclude": [], "licence": "LicenseRef-Bench"}
+    tasks = {"docstring_to_body": {}, "fill": {}, "body_to_docstring": {}}
+    suites = [{"format": "humaneval", "path": str(suite.resolve())}] if suite.exists() else []
+    return json.dumps({"sources": [source], "decontaminate": suites, "tasks": tasks, "workers": WORKERS})
+
+
+def memory_of(pid: int) -> int:
     """Bytes of a process and all below it; pages that they share count once."""
     total = 0
     try:

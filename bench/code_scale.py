@@ -1,0 +1,130 @@
+"""Memory of the curation of 20 GB, most of which is what needs all files at once: duplicates, sides, writing.
+
+    python -m bench.code_scale --gigabytes 20
+
+What is done with each file alone holds one shard at a time, whatever the corpus (`bench.code_curate` measures it). So a
+tree of 100 MB is curated for real, and its shards are copied under other paths, with other signatures and keys, until
+they are those of so many gigabytes. Deciding on them and writing the dataset is real again. Takes a quarter of an hour,
+and twice the corpus of disk below `artifacts/bench`.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+from bench.code_curate import LOOK_S, TREE_BYTES, build, make_tree, memory_of, settings
+from bench.report import Row, finish, measured
+from data.build import Curated
+from data.config import DataConfig
+from data.decide import decide
+from data.decontamination import Sieve
+from data.suites import read_suite
+from data.trees import open_folder
+from data.work import Rules
+from data.writing import write_files
+from hone.files import write_atomic
+from hone.layout import Layout, find_layout
+
+FACTOR = 0x9E3779B97F4A7C15 >> 16  # odd and large, so that copies differ in both halves of a number
+
+
+def measure(layout: Layout, benchmarks: Path, gigabytes: float) -> Iterator[Row]:
+    """Memory and time of what needs all files."""
+    folder, suite = layout.bench / "curate", benchmarks / "HumanEval.jsonl.gz"
+    size, files = make_tree(folder / "tree", TREE_BYTES)
+    copies = round(gigabytes * 1e9 / size)
+    with tempfile.TemporaryDirectory(dir=folder) as made:
+        top = Path(made)
+        print(f"· curating {size / 1e6:,.0f} MB", flush=True)
+        build(layout, folder, top, suite)
+        print(f"· copying its shards {copies} times", flush=True)
+        for number, shard in enumerate(sorted((top / "cache").rglob("*.parquet"))):
+            copy_shard(shard, top / "shards", number, copies)
+        print("· deciding and writing", flush=True)
+        write_atomic(top / "config.json", settings(suite).encode())
+        start, peak = time.perf_counter(), 0
+        with subprocess.Popen([sys.executable, "-m", __spec__.name, "--whole", made], cwd=layout.root) as process:
+            while process.poll() is None:
+                peak = max(peak, memory_of(process.pid))
+                time.sleep(LOOK_S)
+        seconds = time.perf_counter() - start
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, process.args)
+        shutil.rmtree(top / "shards")
+    name = f"{copies} × {size / 1e6:,.0f} MB, {copies * files:,} files: duplicates, sides, writing"
+    yield measured(f"{name}: memory", peak / 1e9, "GB", "≤ 2")
+    yield measured(f"{name}: time", seconds, "s", "")
+
+
+def copy_shard(shard: Path, folder: Path, number: int, copies: int) -> None:
+    """Copies of a shard whose files are like no other copy's."""
+    folder.mkdir(exist_ok=True)
+    with pq.ParquetFile(shard) as file:
+        table = file.read(use_threads=False)
+    read = {name: table.column(name).to_pylist() for name in ("path", "text_digest", "bands", *_KEYS)}
+    for copy in range(copies):
+        changed = {"path": [f"{copy}/{path}" for path in read["path"]]}
+        changed |= {name: [_other(one, copy) for one in read[name]] for name in ("text_digest", "bands", *_KEYS)}
+        other = table
+        for name, values in changed.items():
+            column = table.schema.get_field_index(name)
+            other = other.set_column(column, name, pa.array(values, type=table.schema.field(name).type))
+        pq.write_table(
+            other, folder / f"{copy:04}-{number:04}.parquet", compression="zstd", compression_level=1,
+            use_dictionary=["language", "licence"],
+        )  # fmt: skip
+
+
+_KEYS = ("example_keys", "example_trees")
+
+
+def _other(numbers: bytes, copy: int) -> bytes:
+    """Other numbers, equal where these are; those that stand for nothing stay."""
+    known = np.frombuffer(numbers, np.uint64)
+    return np.where(known, known ^ np.uint64(copy * FACTOR), known).tobytes()
+
+
+def whole(top: Path) -> None:
+    """What needs all files, in a process of its own."""
+    config = DataConfig.model_validate_json((top / "config.json").read_bytes())
+    suites = tuple(read_suite(one, top) for one in config.decontaminate)
+    rules = Rules(config, suites, Sieve(suites))
+    (source,) = config.sources
+    tree = open_folder(top / "shards")
+    shards = tuple(sorted((top / "shards").iterdir()))
+    curated = [Curated(source, tree, source.path, shards, Counter())]  # type: ignore[arg-type,union-attr]
+    (top / "whole").mkdir()
+    decided = decide(curated, config.split_by, top, _quiet)
+    manifest = write_files(rules, curated, decided, top / "whole", _quiet)
+    print(f"· {manifest.sources[0].files:,} files and {manifest.sources[0].examples:,} examples kept", flush=True)
+
+
+def _quiet(what: str, done: int, total: int) -> None:
+    """No progress."""
+
+
+def main() -> None:
+    """Measures and shows; exit code 1 where the memory is more than 2 GB."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--benchmarks", type=Path, default=Path("../shared/benchmarks"))
+    parser.add_argument("--gigabytes", type=float, default=20.0)
+    parser.add_argument("--whole", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.whole:
+        whole(given.whole)
+        return
+    finish("Scale", list(measure(find_layout(), given.benchmarks.resolve(), given.gigabytes)))
+
+
+if __name__ == "__main__":
+    main()
