@@ -102,3 +102,20 @@ def test_clones_cost_about_one_comparison_each():
 def test_texts_without_tokens_are_no_near_duplicates():
     assert found(["", " ", "\n\n", ""]).sizes == (2,)
     assert found([]).sizes == ()
+
+
+def test_only_texts_that_could_be_alike_are_read_again_each_once_and_in_order():
+    texts = [*edited(200), "x = 1\n", *edited(200)[::7]]
+    contents = [text.encode() for text in texts]
+    asked: list[int] = []
+
+    def ask(numbers: Sequence[int]) -> list:
+        asked.extend(numbers)
+        return shingle_sets([contents[number] for number in numbers])
+
+    with Duplicates() as duplicates:
+        duplicates.add(sign(contents), [Member(str(number)) for number in range(len(texts))])
+        told = duplicates.clusters(ask)
+    assert told.near > 100
+    assert asked == sorted(set(asked))
+    assert len(asked) < len(texts)
