@@ -5,6 +5,7 @@ It reads and compares while the models are imported, loaded and run, and imports
 
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
@@ -52,7 +53,8 @@ class TrainingLook:
 
     def leaks(self, results: Sequence[TaskResult]) -> Leaks | None:
         """What the tuned model's completions repeat of the training data; None where none is known."""
-        self._channel.send(tuple(results))
+        with suppress(OSError):  # it has ended: its last answer, or that there is none, says why
+            self._channel.send(tuple(results))
         found: Leaks | None = self._receive()
         return found
 
