@@ -220,7 +220,7 @@ def test_progress_tells_each_source_to_its_end(make_checkout: MakeCheckout, tmp_
     assert heard == {
         "generating tasks": (1, 1),
         "curating shop": (2, 2),
-        "looking for near-duplicates": (42, 42),
+        "looking for near-duplicates": (126, 126),
         "writing examples": (1, 1),
         "reading the corpus": (1, 1),
     }
