@@ -27,6 +27,7 @@ SIMILAR = 0.7  # Jaccard similarity from which two documents count as one (BigCo
 NEIGHBOURS = 32
 TOGETHER = 128  # texts that are asked for at once
 HASH_BYTES = 8
+HELD_BYTES = 64_000_000  # of sets, that need not be read one by one
 
 Ask = Callable[[Sequence[int]], Sequence[Hashes]]  # numbers of documents → their `shingle_sets`
 Progress = Callable[[int, int], None]  # steps done, steps in all: each band is looked at twice
@@ -144,7 +145,7 @@ class _Pairs:
 
     def judge(self, band: npt.NDArray[np.uint32]) -> None:
         """Joins the documents that share this band's number and are similar."""
-        keys = np.sort((band.astype(np.int64) << 31) | np.arange(len(band)))  # several times as fast as an argsort
+        keys = _ordered(band)
         values, order = keys >> 31, keys & 0x7FFFFFFF
         refused: list[int] = []
         for distance in range(1, min(NEIGHBOURS, len(order) - 1) + 1):
@@ -216,6 +217,7 @@ class _Sets:
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed on leaving
         self._starts = np.zeros(count, np.int64)  # in the file, of each document
         self._lengths = np.zeros(count, np.int64)
+        self._held: Hashes | None = None  # all of them, where they are few
 
     def __enter__(self) -> "_Sets":
         return self
@@ -236,8 +238,13 @@ class _Sets:
             yield start + len(some), len(ordered)
         with _disk():
             self._file.flush()
+        if self._file.tell() <= HELD_BYTES:
+            self._held = np.frombuffer(os.pread(self._file.fileno(), HELD_BYTES, 0), np.uint64)
 
     def __getitem__(self, number: int) -> Hashes:
+        if self._held is not None:
+            start = int(self._starts[number]) // HASH_BYTES
+            return self._held[start : start + int(self._lengths[number])]
         size = HASH_BYTES * int(self._lengths[number])
         return np.frombuffer(os.pread(self._file.fileno(), size, int(self._starts[number])), np.uint64)
 
@@ -253,12 +260,18 @@ def _disk() -> Iterator[None]:
 
 def _shared(band: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
     """Which documents have the same number as another one."""
-    order = np.argsort(band, kind="stable")
-    ordered = band[order]
-    same = np.concatenate([[False], ordered[1:] == ordered[:-1], [False]])
+    keys = _ordered(band)
+    values = keys >> 31
+    same = np.flatnonzero(values[1:] == values[:-1])
     shared = np.zeros(len(band), np.bool_)
-    shared[order] = same[1:] | same[:-1]
+    shared[keys[same] & 0x7FFFFFFF] = True
+    shared[keys[same + 1] & 0x7FFFFFFF] = True
     return shared
+
+
+def _ordered(band: npt.NDArray[np.uint32]) -> Numbers:
+    """Each number with its place below it, in order: several times as fast as an argsort."""
+    return np.sort((band.astype(np.int64) << 31) | np.arange(len(band)))
 
 
 def _distinct(digests: bytes) -> tuple[Numbers, Numbers]:

@@ -119,3 +119,12 @@ def test_only_texts_that_could_be_alike_are_read_again_each_once_and_in_order():
     assert told.near > 100
     assert asked == sorted(set(asked))
     assert len(asked) < len(texts)
+
+
+def test_sets_that_are_too_many_for_memory_give_the_same_clusters(monkeypatch):
+    texts = edited(60)
+    held = found(texts)
+    monkeypatch.setattr("data.duplicates.HELD_BYTES", 0)
+    read = found(texts)
+    assert held.near > 30
+    assert (read.kept.tolist(), read.compared) == (held.kept.tolist(), held.compared)
