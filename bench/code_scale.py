@@ -9,18 +9,15 @@ and twice the corpus of disk below `artifacts/bench`.
 """
 
 import argparse
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+from msgspec.structs import replace
 
 from bench.code_curate import LOOK_S, TREE_BYTES, build, make_tree, memory_of, settings
 from bench.report import Row, finish, measured
@@ -28,6 +25,8 @@ from data.build import Curated
 from data.config import DataConfig
 from data.decide import decide
 from data.decontamination import Sieve
+from data.shards import read_rows, write_rows
+from data.sources import FolderSource
 from data.suites import read_suite
 from data.trees import open_folder
 from data.work import Rules
@@ -36,6 +35,8 @@ from hone.files import write_atomic
 from hone.layout import Layout, find_layout
 
 FACTOR = 0x9E3779B97F4A7C15 >> 16  # odd and large, so that copies differ in both halves of a number
+
+NUMBERS = ("text_digest", "bands", "example_keys", "example_trees")  # columns of 64 bits each, that are compared
 
 
 def measure(layout: Layout, benchmarks: Path, gigabytes: float) -> Iterator[Row]:
@@ -60,7 +61,6 @@ def measure(layout: Layout, benchmarks: Path, gigabytes: float) -> Iterator[Row]
         seconds = time.perf_counter() - start
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, process.args)
-        shutil.rmtree(top / "shards")
     name = f"{copies} × {size / 1e6:,.0f} MB, {copies * files:,} files: duplicates, sides, writing"
     yield measured(f"{name}: memory", peak / 1e9, "GB", "≤ 2")
     yield measured(f"{name}: time", seconds, "s", "")
@@ -68,24 +68,13 @@ def measure(layout: Layout, benchmarks: Path, gigabytes: float) -> Iterator[Row]
 
 def copy_shard(shard: Path, folder: Path, number: int, copies: int) -> None:
     """Copies of a shard whose files are like no other copy's."""
-    folder.mkdir(exist_ok=True)
-    with pq.ParquetFile(shard) as file:
-        table = file.read(use_threads=False)
-    read = {name: table.column(name).to_pylist() for name in ("path", "text_digest", "bands", *_KEYS)}
+    rows = read_rows(shard)
     for copy in range(copies):
-        changed = {"path": [f"{copy}/{path}" for path in read["path"]]}
-        changed |= {name: [_other(one, copy) for one in read[name]] for name in ("text_digest", "bands", *_KEYS)}
-        other = table
-        for name, values in changed.items():
-            column = table.schema.get_field_index(name)
-            other = other.set_column(column, name, pa.array(values, type=table.schema.field(name).type))
-        pq.write_table(
-            other, folder / f"{copy:04}-{number:04}.parquet", compression="zstd", compression_level=1,
-            use_dictionary=["language", "licence"],
-        )  # fmt: skip
-
-
-_KEYS = ("example_keys", "example_trees")
+        other = [
+            replace(row, path=f"{copy}/{row.path}", **{name: _other(getattr(row, name), copy) for name in NUMBERS})
+            for row in rows
+        ]
+        write_rows(folder / f"{copy:04}-{number:04}.parquet", other)
 
 
 def _other(numbers: bytes, copy: int) -> bytes:
@@ -100,9 +89,10 @@ def whole(top: Path) -> None:
     suites = tuple(read_suite(one, top) for one in config.decontaminate)
     rules = Rules(config, suites, Sieve(suites))
     (source,) = config.sources
+    assert isinstance(source, FolderSource)
     tree = open_folder(top / "shards")
     shards = tuple(sorted((top / "shards").iterdir()))
-    curated = [Curated(source, tree, source.path, shards, Counter())]  # type: ignore[arg-type,union-attr]
+    curated = [Curated(source, tree, source.path, shards)]
     (top / "whole").mkdir()
     decided = decide(curated, config.split_by, top, _quiet)
     manifest = write_files(rules, curated, decided, top / "whole", _quiet)
