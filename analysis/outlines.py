@@ -12,6 +12,7 @@ from analysis.languages import language_of
 from analysis.module import parse
 from analysis.syntax import Fault, Syntax
 from analysis.workers import MEMORY_BYTES, TIME_S, Outcome, Workers
+from hone.batches import batches
 from hone.errors import AnalysisError, HoneError
 from hone.records import Record
 
@@ -88,7 +89,8 @@ def work_out(
         else:
             pool = Workers(work, workers=workers, time_s=time_s, memory_bytes=memory_bytes)
             map_tasks = stack.enter_context(pool).map
-        for batch in _batches(_read(path, work.__name__) for path in paths):
+        reads = (_read(path, work.__name__) for path in paths)
+        for batch in batches(reads, lambda one: len(one.content), enough=BATCH_BYTES, most=BATCH_FILES):
             known = cache.get([one.key for one in batch if not one.reason]) if cache is not None else {}
             answers = map_tasks(
                 [(one.language, one.content) for one in batch if not one.reason and one.key not in known]
@@ -150,16 +152,3 @@ def checked(content: bytes) -> bytes:
     if b"\0" in content:
         raise AnalysisError("holds null bytes: it is binary, or no UTF-8")
     return content
-
-
-def _batches(files: Iterable[_Read]) -> Iterator[list[_Read]]:
-    batch: list[_Read] = []
-    held = 0
-    for file in files:
-        batch.append(file)
-        held += len(file.content)
-        if len(batch) >= BATCH_FILES or held >= BATCH_BYTES:
-            yield batch
-            batch, held = [], 0
-    if batch:
-        yield batch

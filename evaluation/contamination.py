@@ -4,12 +4,13 @@ Says which tasks, so that scores of the clean ones can stand beside the full one
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from analysis.likeness import function_digests, shapes_of
 from analysis.overlap import Document, TokenIndex
 from evaluation.findings import Contamination, Overlap, TrainingFile
 from evaluation.suites.records import Score
+from hone.batches import batches
 from hone.records import Record
 
 WORDS = 13  # as Brown et al. 2020 (GPT-3, appendix C)
@@ -52,7 +53,7 @@ def find_contamination(
     found: dict[tuple[str, str], Overlap] = {}
     touched: set[str] = set()
     seen = unparsed = 0
-    for batch in _batches(documents):
+    for batch in batches(documents, lambda one: len(one.text), enough=BATCH_CHARACTERS):
         seen += len(batch)
         for number, hit in index.hits_in([document.text for document in batch]):
             touched.add(hit.document)
@@ -68,20 +69,6 @@ def find_contamination(
                     found.setdefault((id, "tree"), Overlap(id, document.id, "tree", name))
     overlaps = tuple(found[key] for key in sorted(found))
     return Contamination(len(tasks), seen, unparsed, overlaps, share, len(touched), data)
-
-
-def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
-    """Some documents at a time, of bounded size."""
-    batch: list[Document] = []
-    size = 0
-    for document in documents:
-        batch.append(document)
-        size += len(document.text)
-        if size >= BATCH_CHARACTERS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def clean_subset(scores: Sequence[Score], contamination: Contamination) -> tuple[Score, ...]:
