@@ -80,9 +80,11 @@ class TokenIndex:
         hashes = _hashes(ids, self._window)[known]
         left, right = (np.searchsorted(self._sorted, hashes, side=side) for side in ("left", "right"))
         found = np.flatnonzero(left < right)
-        number, spans = -1, list[tuple[int, int]]()
+        numbers = np.searchsorted(starts, known[found], side="right") - 1
+        spans_of, spans = -1, list[tuple[int, int]]()
         seen: dict[int, int] = {}  # how far to the right of it a run was found → where that ended
-        for at, first_place, end_place in zip(*(some[found].tolist() for some in (known, left, right)), strict=True):
+        rows = zip(numbers.tolist(), *(some[found].tolist() for some in (known, left, right)), strict=True)
+        for number, at, first_place, end_place in rows:
             for place in self._order[first_place : min(end_place, first_place + PLACES)].tolist():
                 if seen.get(place - at, 0) > at:
                     continue
@@ -93,9 +95,8 @@ class TokenIndex:
                 first = at
                 if at and ids[at - 1] == self._stream[place - 1]:  # what is not in the index can still be a run's start
                     first -= _agreeing(ids[:at][::-1], self._stream[:place][::-1], self._window)
-                if not starts[number] <= at < starts[number + 1] or number < 0:
-                    number = int(np.searchsorted(starts, at, side="right")) - 1
-                    spans = [match.span() for match in self._pattern.finditer(texts[number])]
+                if spans_of != number:
+                    spans_of, spans = number, [match.span() for match in self._pattern.finditer(texts[number])]
                 begin = int(starts[number])
                 hit = Hit(self._document(place), end - first, spans[first - begin][0], spans[end - 1 - begin][1])
                 yield number, hit

@@ -57,8 +57,10 @@ def generate(
         tokenizer(prompt, add_special_tokens=True)["input_ids"] if isinstance(prompt, str) else list(prompt)
         for prompt in prompts
     ]
+    if not encoded:
+        return []
     context = getattr(model.config, "max_position_embeddings", None) or 2**31
-    longest = max(map(len, encoded), default=0)
+    longest = max(map(len, encoded))
     if longest >= context:
         raise EvaluationError(f"a prompt has {longest} tokens, and the model's context holds {context}; leave it out")
     order = sorted(range(len(prompts)), key=lambda index: -len(encoded[index]))  # too little memory shows at once
@@ -76,8 +78,8 @@ def generate(
     lanes = _lanes(model, -(-len(prompts) // batch_size))
     # So many batches that no lane waits for another; samples are to be the same however many lanes there are.
     rounds = -(-len(prompts) // (batch_size * lanes))
-    size = batch_size if decoding.temperature else -(-len(prompts) // (max(rounds, 1) * lanes))
-    starts = range(0, len(order), max(size, 1))
+    size = batch_size if decoding.temperature else -(-len(prompts) // (rounds * lanes))
+    starts = range(0, len(order), size)
     with _threads(torch.get_num_threads() // lanes), ThreadPoolExecutor(lanes) as pool:
         try:
             texts = [text for batch in pool.map(complete, starts) for text in batch]
