@@ -164,7 +164,9 @@ def _row(key: bytes, read: ReadFile | Unread, source: FileSource, rules: Rules) 
         text=file.text,
         documentation=Facts(file).comments,
         redacted=msgspec.json.encode(dict(sorted(redacted.counts.items()))).decode(),
-        left_out=msgspec.json.encode(left_out, order="deterministic").decode(),
+        left_out=msgspec.json.encode(
+            {task: reasons for task, reasons in left_out.items() if reasons}, order="deterministic"
+        ).decode(),
         imports=_imports(file, rules.config.tasks),
         examples=b"".join(_ENCODER.encode(example) + b"\n" for example in examples),
         example_keys=b"".join(example_key(example) for example in examples),
