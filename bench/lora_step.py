@@ -23,7 +23,7 @@ from hone.records import Example, Record, read_examples, read_record, write_reco
 from pipelines.facts import base_location, read_base
 from pipelines.recipe import load_recipe
 from training.config import TrainConfig
-from training.precision import product_dtype
+from training.precision import products_of
 
 OURS, STOCK, STORING = "hone", "trl", "trl without recomputing"
 SIDES = (OURS, STOCK, STORING)
@@ -197,7 +197,7 @@ def _train_trl(
             adam_beta2=config.adam_beta2,
             weight_decay=config.weight_decay,
             max_grad_norm=config.max_grad_norm,
-            bf16=product_dtype(config.precision) == torch.bfloat16,
+            bf16=products_of(config) == torch.bfloat16,
             seed=config.seed,
             use_cpu=not torch.cuda.is_available(),
             logging_strategy="no",

@@ -14,7 +14,7 @@ from pipelines.recipe import Recipe, chosen_recipe
 from registry.server import ensure_server
 from training.checkpoints import run_folder, run_key
 from training.config import OptimizationConfig
-from training.precision import NAMES, product_dtype
+from training.precision import NAMES, products_of
 from training.tracking import RunFacts, Tracker
 from training.trainer import Listener
 
@@ -50,7 +50,7 @@ def tracked_run(
         name=f"{recipe.name}-{stage}",
         parameters={
             **{f"{stage}.{name}": value for name, value in flatten(section.model_dump()).items()},
-            f"{stage}.precision": NAMES[product_dtype(section.precision)],
+            f"{stage}.precision": NAMES[products_of(section)],
         },
         tags={
             "hone.stage": stage,

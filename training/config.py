@@ -6,6 +6,9 @@ from pydantic import Field, model_validator
 
 from hone.config import Config
 
+Precision = Literal["auto", "bf16", "fp32"]
+Weights = Literal["float32", "bfloat16"]
+
 
 class OptimizationConfig(Config):
     """What pretraining and fine-tuning have in common."""
@@ -18,13 +21,19 @@ class OptimizationConfig(Config):
     adam_beta2: float = Field(0.98, gt=0, lt=1)
     """0.98 adapts faster than the usual 0.999, which suits runs of some hundred steps."""
     weight_decay: float = Field(0.0, ge=0)
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    precision: Precision = "auto"
     """bf16: matrix products in bfloat16 by autocast; the trained weights stay fp32. auto: where the hardware has
-    instructions for them, else fp32; without, bf16 takes a hundred times as long."""
+    instructions for them, else fp32; without, bf16 takes a hundred times as long. What is held in bfloat16 multiplies
+    in it under auto, too."""
     checkpoint_steps: int = Field(100, ge=1)
     """A killed run loses at most this many steps."""
     log_steps: int = Field(10, ge=1)
     """Steps between two points of the loss curve."""
+
+    @property
+    def weights(self) -> Weights:
+        """What the weights are held in that are multiplied."""
+        return "float32"
 
 
 class Architecture(Config):
@@ -83,8 +92,13 @@ class TrainConfig(OptimizationConfig):
     """Batches whose gradients are added up to one step."""
     max_tokens: int = Field(ge=16)
     """Longer examples are left out and counted, never cut."""
-    base_dtype: Literal["float32", "bfloat16"] = "float32"
+    base_dtype: Weights = "float32"
     """What the frozen base model is held in: bfloat16 halves the memory of a large one. The adapter is always fp32."""
     gradient_checkpointing: bool = False
     """Recomputes activations in the backward pass: about a third slower, much less memory."""
     lora: LoraConfig
+
+    @property
+    def weights(self) -> Weights:
+        """Those of the base model: the adapter's are few."""
+        return self.base_dtype

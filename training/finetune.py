@@ -16,7 +16,7 @@ from training.checkpoints import run_folder
 from training.config import LoraConfig, TrainConfig
 from training.encoding import Selection, bucketed_batches, collate, described, select
 from training.lora_linear import fuse_adapters
-from training.precision import NAMES, product_dtype
+from training.precision import NAMES, products_of
 from training.saving import load_base, load_tokenizer, save_adapter
 from training.spans import Encoded
 from training.trainer import Batch, Listener, PlannedBatches, begin, train
@@ -51,7 +51,7 @@ def finetune(
     model = load_base(base, dtype=config.base_dtype)
     _check_rows(model, tokenizer, encoded)
     model = add_adapter(model, config.lora)
-    products = product_dtype(config.precision)
+    products = products_of(config)
     fuse_adapters(model, products if products == torch.bfloat16 else None)
     trainable, total = model.get_nb_trainable_parameters()
     plan = plan_batches([len(one.ids) for one in encoded], config)

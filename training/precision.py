@@ -7,15 +7,21 @@ from typing import Literal
 
 import torch
 
-Precision = Literal["auto", "bf16", "fp32"]
+from training.config import OptimizationConfig, Precision, Weights
+
 NAMES: dict[torch.dtype, Literal["bf16", "fp32"]] = {torch.bfloat16: "bf16", torch.float32: "fp32"}
 _INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")  # of x86-64 and of ARM
 
 
-def product_dtype(wanted: Precision) -> torch.dtype:
-    """The type of the products on this machine's GPU, or else its processor."""
+def products_of(config: OptimizationConfig) -> torch.dtype:
+    """The type of a run's products on this machine's GPU, or else its processor."""
+    return product_dtype(config.precision, config.weights)
+
+
+def product_dtype(wanted: Precision, weights: Weights = "float32") -> torch.dtype:
+    """The same by what a recipe says. Weights that are held in bfloat16 are not made twice as large for a product."""
     if wanted == "auto":
-        return torch.bfloat16 if multiplies_bfloat16() else torch.float32
+        return torch.bfloat16 if weights == "bfloat16" or multiplies_bfloat16() else torch.float32
     return torch.bfloat16 if wanted == "bf16" else torch.float32
 
 

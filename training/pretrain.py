@@ -12,7 +12,7 @@ from training.checkpoints import run_folder
 from training.config import Architecture, PretrainConfig
 from training.gap_blocks import FILL_FORMAT, with_gaps
 from training.optimizer import MuonWithAdamW
-from training.precision import NAMES, product_dtype
+from training.precision import NAMES, products_of
 from training.saving import save_model
 from training.tokenizer import train_tokenizer
 from training.trainer import Batch, Listener, PlannedBatches, begin, train
@@ -46,7 +46,7 @@ def pretrain(
     if config.fill_share:
         blocks = with_gaps(tokenizer, blocks, config)
     model = LlamaForCausalLM(llama_config(shape, tokenizer))
-    products = product_dtype(config.precision)
+    products = products_of(config)
     size = f"{model.num_parameters() / 1e6:.2f} M parameters"
     said(f"pretraining {size} on {blocks.numel():,} tokens, in {NAMES[products]}")
     curve = train(

@@ -21,7 +21,7 @@ from hone.records import Record
 from training.checkpoints import latest_checkpoint, seal
 from training.config import OptimizationConfig
 from training.loss import has_plain_head, labelled_loss
-from training.precision import product_dtype
+from training.precision import products_of
 from training.rms_norm import fuse_norms
 
 Batch = dict[str, torch.Tensor]
@@ -185,7 +185,7 @@ def train(
         adam_beta2=config.adam_beta2,
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
-        bf16=product_dtype(config.precision) == torch.bfloat16,
+        bf16=products_of(config) == torch.bfloat16,
         optim="adamw_torch_fused",
         logging_steps=config.log_steps,
         logging_nan_inf_filter=False,  # hiding a bad loss is how a broken run goes unnoticed

@@ -45,6 +45,12 @@ def test_a_processor_gets_bfloat16_where_it_has_the_instructions(
     assert precision.product_dtype("auto") == chosen
 
 
+def test_weights_that_are_held_in_bfloat16_multiply_in_it(processor: Callable[..., None]) -> None:
+    processor("avx2")
+    assert precision.product_dtype("auto", "bfloat16") == torch.bfloat16
+    assert precision.product_dtype("fp32", "bfloat16") == torch.float32
+
+
 def test_a_recipe_that_says_its_precision_has_it_everywhere(processor: Callable[..., None]) -> None:
     processor()
     assert precision.product_dtype("bf16") == torch.bfloat16
@@ -62,19 +68,23 @@ def test_a_graphics_processor_that_only_emulates_bfloat16_gets_float32(monkeypat
     assert asked == [False]
 
 
+@pytest.mark.parametrize(("held", "told"), [("float32", "in fp32"), ("bfloat16", "in bf16")])
 def test_a_run_says_which_precision_it_took(
     processor: Callable[..., None],
     base: Path,
     examples: list[Example],
     train_config: Callable[..., TrainConfig],
     tmp_path: Path,
+    *,
+    held: str,
+    told: str,
 ) -> None:
     processor("avx2")
     said: list[str] = []
     finetune(
         str(base),
         examples,
-        train_config(precision="auto", steps=2),
+        train_config(precision="auto", base_dtype=held, steps=2),
         base_name="base",
         key="said",
         checkpoints=tmp_path,
@@ -82,7 +92,7 @@ def test_a_run_says_which_precision_it_took(
         listeners=(),
         said=said.append,
     )
-    assert said[-1].endswith("in fp32")
+    assert said[-1].endswith(told)
 
 
 def test_no_product_of_a_run_in_float32_is_in_bfloat16() -> None:
