@@ -49,13 +49,21 @@ def parts(tree: Tree, source: DatasetSource) -> Iterator[Entry]:
     """The parts of each file. Raises `DataError` for a file that is not in its format, or lacks a column."""
     top = Path(tree.place)
     for place in _files(top):
-        name = place.relative_to(top).as_posix() if top.is_dir() else place.name
+        name = _name(place, top)
         try:
             _check(place, name, source.columns)
             yield from _PARTS[place.suffix](place, name)
         except (pa.ArrowException, OSError, ValueError) as error:
             said = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else _one_line(error)
             raise DataError(f"`{place}` cannot be read as {place.suffix}: {said}") from error
+
+
+def files(tree: Tree) -> Iterator[Entry]:
+    """Each file as a whole, unread."""
+    top = Path(tree.place)
+    for place in _files(top):
+        facts = place.stat()
+        yield Entry(_name(place, top), identity_of(facts), facts.st_size)
 
 
 def rows(tree: Tree, entry: Entry, source: DatasetSource) -> Iterator[Row]:
@@ -86,6 +94,10 @@ def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path] if path.suffix in FORMATS else []
     return sorted(place for place in path.rglob("*") if place.suffix in FORMATS and place.is_file())
+
+
+def _name(place: Path, top: Path) -> str:
+    return place.relative_to(top).as_posix() if top.is_dir() else place.name
 
 
 def _check(place: Path, name: str, columns: Columns) -> None:

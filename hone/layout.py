@@ -16,6 +16,10 @@ class Layout:
 
     # What the stages write, in their order.
     @property
+    def sources(self) -> Path:
+        return self.artifacts / "sources.json"  # where the recipe's sources stand
+
+    @property
     def data(self) -> Path:
         return self.artifacts / "data"  # manifest.json, train.jsonl, heldout.jsonl, corpus.jsonl
 

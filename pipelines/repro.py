@@ -1,7 +1,7 @@
 """`dvc repro` as Hone calls it: one at a time, with what it needs running, and done at once where nothing changed.
 
 DVC decides what to run. To answer "nothing changed" within a second, a stamp of every file that DVC looked at is kept
-after a whole run; while no stamp differs there is nothing to ask DVC.
+after a whole run; while no stamp differs, and the recipe's sources stand where they stood, there is nothing to ask DVC.
 """
 
 import os
@@ -20,6 +20,7 @@ from hone.layout import Layout
 from hone.records import Record
 from hone.settings import Settings
 from pipelines.recipe import CHOICE, chosen_recipe, load_recipe
+from pipelines.sources import sources_moved
 from registry.server import ensure_server
 
 STAMP = "repro.json"
@@ -35,16 +36,16 @@ def reproduce(layout: Layout, settings: Settings, *, said: Callable[[str], None]
     """Brings every stage up to date. Returns False where nothing had changed.
 
     Before anything is run it raises `Busy` where another run is under way, `ConfigError` for a recipe that is none,
-    `IsolationUnavailable` where the evaluation could not run code; then `TrainingError` where a stage failed (it has
-    said why itself).
+    `IsolationUnavailable` where the evaluation could not run code, and where nothing else changed `DataError` for a
+    source that is gone; then `TrainingError` where a stage failed (it has said why itself).
     """
-    evaluation = load_recipe(layout).evaluation
+    recipe = load_recipe(layout)
     with locked(layout.artifacts / ".repro.lock", what="`hone repro`"):
         stamp_file = layout.cache / STAMP
-        if not force and _read_stamp(stamp_file) == _stamp(layout):
+        if not force and _read_stamp(stamp_file) == _stamp(layout) and not sources_moved(layout, recipe):
             return False
-        if evaluation.suite == "execution":
-            open_engine(evaluation.engine, evaluation.limits).close()
+        if recipe.evaluation.suite == "execution":
+            open_engine(recipe.evaluation.engine, recipe.evaluation.limits).close()
         ensure_server(layout, settings)
         said("dvc repro")
         code = subprocess.run(

@@ -52,6 +52,31 @@ def build(
 
 
 @app.command()
+def sources(
+    recipe: Recipe = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As written, for programs.")] = False,
+) -> None:
+    """Print where a recipe's sources and benchmarks stand now, and write that to artifacts/sources.json.
+
+    A branch elsewhere is fetched. The first stage of `dvc repro`: where something moved, `curate` runs again.
+    Example: hone data sources --recipe configs/recipes/repository.yaml
+    """
+    from hone.cli.data_tables import print_standings
+    from hone.log import configure_logging
+    from hone.records import to_json
+    from pipelines.recipe import load_recipe
+    from pipelines.sources import look_at_sources
+
+    configure_logging()
+    layout = find_layout()
+    found = look_at_sources(layout, load_recipe(layout, recipe))
+    if as_json:
+        print(to_json(found).decode(), end="")
+    else:
+        print_standings(found)
+
+
+@app.command()
 def show(
     count: Annotated[int, typer.Argument(metavar="N", min=1, help="How many, spread evenly over the split.")] = 1,
     *,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from data.standing import Standings
     from hone.records import Manifest
 
 FILE_WIDTH = 120  # of tables that go to no terminal
@@ -22,6 +23,17 @@ def print_manifest(manifest: "Manifest") -> None:
     for part in parts:
         console.print(part, "", sep="\n")
     console.print(f"dataset {manifest.digest}")
+
+
+def print_standings(found: "Standings") -> None:
+    """Prints a row for each source and benchmark."""
+    from rich.console import Console
+
+    table = _table("source", "kind", "stands at", "place", numbers=())
+    for one in found.sources:
+        table.add_row(one.name, one.kind, one.state[:19], one.place)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
+    console.print(table if found.sources else "all of it is generated: nothing that could change but the recipe")
 
 
 def _sources(manifest: "Manifest") -> "Table":

@@ -15,7 +15,7 @@ def repro(
     recipe: Annotated[Path | None, typer.Option(help="Choose another recipe first; params.yaml remembers it.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Run every stage, changed or not.")] = False,
 ) -> None:
-    """Run the stages whose inputs changed: curate, pretrain, train, evaluate, gate, register.
+    """Run the stages whose inputs changed: sources, curate, pretrain, train, evaluate, gate, register.
 
     Example: hone repro --recipe configs/recipes/embedded.yaml
     """
