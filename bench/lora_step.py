@@ -175,8 +175,9 @@ def _train_trl(
     from datasets import Dataset
     from transformers import set_seed
 
-    from training.encoding import IGNORED, encode
+    from training.encoding import encode
     from training.finetune import add_adapter
+    from training.loss import IGNORED
     from training.saving import load_base, load_tokenizer, save_adapter
 
     set_seed(config.seed)

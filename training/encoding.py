@@ -15,9 +15,9 @@ from hone.records import Example, Record
 from training.continuing import continued_ids, continued_text
 from training.conversations import encode_conversation
 from training.gaps import encode_gap, format_of
+from training.loss import IGNORED
 from training.spans import Encoded
 
-IGNORED = -100  # the label that a loss leaves out (PyTorch's convention)
 TOO_LONG, NOTHING = "longer than `max_tokens`", "nothing to train on"  # why examples are left out
 
 

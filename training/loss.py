@@ -11,8 +11,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own convention
 from transformers import PreTrainedModel
 
-from training.encoding import IGNORED
-
+IGNORED = -100  # the label that a loss leaves out (PyTorch's convention)
 CHUNK_ROWS = 512  # of logits at a time: with 4,096 tokens 8 MB, which stays in the cache
 
 

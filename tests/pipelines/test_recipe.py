@@ -1,5 +1,6 @@
 """A recipe is read whole or refused with the line that is wrong; `params.yaml` says which one counts."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hone.layout import Layout
 from pipelines.recipe import Recipe, choose_recipe, chosen_recipe, load_recipe
 
 PROJECT = Path(__file__).parents[2]
+STORING = {"checkpoints", "config", "saving"}  # of `training`: how things lie on disk, and what the recipe says anyway
 SHIPPED = sorted((PROJECT / "configs" / "recipes").glob("*.yaml"))
 
 
@@ -94,3 +96,17 @@ def test_a_shipped_recipe_is_valid_and_has_every_section_that_dvc_looks_for(path
     stages = yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"].values()
     wanted = {key for stage in stages for part in stage.get("params", []) for keys in part.values() for key in keys}
     assert wanted <= set(yaml.safe_load(path.read_text()))
+
+
+@pytest.mark.parametrize(("stage", "entry"), [("pretrain", "pretrain"), ("train", "finetune")])
+def test_a_training_stage_depends_on_all_code_that_decides_what_is_learnt(stage: str, entry: str) -> None:
+    listed = yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"][stage]["deps"]
+    needed, waiting = set[str](), [entry]
+    while waiting:
+        module = waiting.pop()
+        if module not in needed | STORING:
+            needed.add(module)
+            tree = ast.parse((PROJECT / "training" / f"{module}.py").read_text())
+            froms = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+            waiting += [name.removeprefix("training.") for name in froms if name.startswith("training.")]
+    assert {f"training/{module}.py" for module in needed} == {name for name in listed if name.startswith("training/")}

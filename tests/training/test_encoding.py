@@ -9,7 +9,8 @@ import pytest
 from hone.errors import TrainingError
 from hone.records import Example, Origin
 from tests.serving.tiny import spaced_tokenizer
-from training.encoding import IGNORED, bucketed_batches, collate, described, encode, select, shown
+from training.encoding import bucketed_batches, collate, described, encode, select, shown
+from training.loss import IGNORED
 from training.saving import load_tokenizer
 
 
