@@ -30,9 +30,15 @@ import json, resource, sys, time
 from pathlib import Path
 from data.config import DataConfig
 from data.dataset import build_dataset
+told = time.monotonic()
+def progress(what, done, total):
+    global told
+    if time.monotonic() > told + 60:
+        told = time.monotonic()
+        print(f"  {what}: {done:,} of {total:,}", file=sys.stderr, flush=True)
 if __name__ == "__main__":
     config = DataConfig.model_validate_json(sys.argv[1])
-    manifest = build_dataset(config, Path(sys.argv[2]), progress=lambda what, done, total: None, root=Path(sys.argv[3]))
+    manifest = build_dataset(config, Path(sys.argv[2]), progress=progress, root=Path(sys.argv[3]))
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(json.dumps({"files": manifest.sources[0].files, "examples": manifest.sources[0].examples,
                       "cpu_s": sum(one.ru_utime + one.ru_stime for one in used)}))
