@@ -28,7 +28,7 @@ class RepositoryRequest:
 
     repository: Path
     environment: Path | None
-    plugins: bool
+    plugins: bool | None  # None: where its tests need them
     context: int  # characters of the file before the function
     timeout_s: float  # that one file of tests may take
     memory_mb: int

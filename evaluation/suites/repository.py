@@ -51,7 +51,7 @@ class Measured:
 
     repository: Path
     environment: Path | None  # a virtual environment; None: the running one
-    plugins: bool  # whether the environment's pytest plugins are loaded
+    plugins: bool | None  # whether the environment's pytest plugins are loaded; None: where its tests need them
     limits: Limits
     workers: int
 
@@ -86,23 +86,25 @@ def open_suite(asked: Measured, cache: Path, progress: Progress) -> Iterator[Sui
         def opened(limits: Limits) -> Sandbox:
             return open_sandbox(limits, asked.workers, readable=readable)
 
-        def bench(sandbox: Sandbox) -> Bench:
-            return Bench(sandbox, texts, len(packages), progress, plugins=asked.plugins)
+        def bench(sandbox: Sandbox, *, plugins: bool) -> Bench:
+            return Bench(sandbox, texts, len(packages), progress, plugins=plugins)
 
         with closing(opened(asked.limits)) as sandbox:
-            coverage = find_coverage(bench(sandbox), journal)
+            without = bench(sandbox, plugins=False) if asked.plugins is None else None
+            coverage = find_coverage(bench(sandbox, plugins=asked.plugins is not False), journal, without=without)
         covered, uncovered = covered_tasks(texts, coverage)
         # What never ends without its body should not take as long as a whole file of tests may.
         timeout_s = min(asked.limits.timeout_s, SHARE * coverage.slowest_s + SPARE_S)
         with closing(opened(asked.limits.model_copy(update={"timeout_s": timeout_s}))) as sandbox:
-            tasks, unsound = sound_tasks(bench(sandbox), covered, journal)
+            judging = bench(sandbox, plugins=coverage.plugins)
+            tasks, unsound = sound_tasks(judging, covered, journal)
             if not tasks:
                 raise DataError(
                     f"`{asked.repository}` gives no task: of {len(covered)} functions that its tests call, none passes "
                     "with its own body and fails with an empty one"
                 )
             excluded = (*coverage.excluded, *unsound, *uncovered)
-            yield Suite(digest, tuple(tasks), excluded, bench(sandbox))
+            yield Suite(digest, tuple(tasks), excluded, judging)
 
 
 def _digest(tree: Path, packages: Sequence[Path], asked: Measured) -> str:

@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from evaluation.sandbox import Candidate, Outcome, Sandbox
 from evaluation.sandbox.interface import Status
 from evaluation.sandbox.verdict import one_line
@@ -20,6 +22,7 @@ from hone.errors import DataError
 from hone.records import Json, Record, TestCase
 
 DRIVER = Path(__file__).with_name("repository_driver.py").read_text(encoding="utf-8")
+RUNS = {1: "running its tests", 2: "running them again", 3: "running them with plugins"}
 MOST_TESTS = 50  # that judge one function; spread over all that cover it
 
 Progress = Callable[[str, int, int], None]  # what is being done, done, total
@@ -53,6 +56,7 @@ class Bench:
     ) -> None:
         self.sandbox = sandbox
         self.texts = texts
+        self.plugins = plugins
         self._given = {f"{INSIDE}/{path}": text for path, text in texts.items()}
         self._setup = {
             "root": INSIDE,
@@ -132,6 +136,7 @@ class Coverage(Record, frozen=True):
     tests_of: dict[str, list[str]]  # function's key → ids of tests that pass every time and call it
     excluded: tuple[Excluded, ...]  # tests and files of tests that cannot be used
     slowest_s: float  # of the files' runs
+    plugins: bool = False  # whether the tests come to what they come to only with the environment's pytest plugins
 
 
 def packages_inside(number: int) -> str:
@@ -148,8 +153,12 @@ def ended(journal: Journal, key: str) -> Ended:
     return Ended(**journal[key])
 
 
-def find_coverage(bench: Bench, journal: Journal) -> Coverage:
-    """Runs every file of tests twice. Raises `DataError` where there are no tests, or none passes."""
+def find_coverage(bench: Bench, journal: Journal, *, without: Bench | None = None) -> Coverage:
+    """Runs every file of tests twice; the second time with `without`, where it is to be found out whether the plugins
+    that `bench` loads are needed: they can take longer than the tests.
+
+    Raises `DataError` where there are no tests, or none passes.
+    """
     bench.look("collecting the tests", {"collect": ("collect", [])}, journal)
     found = journal["collect"]
     problems = [one_line(one) for one in found.get("problems", [found.get("ended", "")]) if one]
@@ -157,9 +166,12 @@ def find_coverage(bench: Bench, journal: Journal) -> Coverage:
         why = f": {problems[0]}" if problems else "; give the folder that pytest is run in"
         raise DataError(f"pytest finds no test in the repository{why}", detail="\n".join(problems[1:]))
     files = list(dict.fromkeys(file_of(test) for test in found["tests"]))
-    runs = {f"{file} {number}": ("watch", [file]) for number in (1, 2) for file in files}
-    bench.look("running its tests", runs, journal)
-    coverage = cover({file: (journal[f"{file} 1"], journal[f"{file} 2"]) for file in files}, problems)
+    first, second = _watch(bench, files, 1, journal), _watch(without or bench, files, 2, journal)
+    plugins = bench.plugins
+    if without is not None:
+        plugins = any(_came_to(first[file]) != _came_to(second[file]) for file in files)
+        second = _watch(bench, files, 3, journal) if plugins else second
+    coverage = replace(cover({file: (first[file], second[file]) for file in files}, problems), plugins=plugins)
     if not coverage.tests_of:
         failed = [one for one in coverage.excluded if one.reason != "skipped"]
         example = f"; `{failed[0].id}`: {failed[0].reason}" if failed else ""
@@ -168,6 +180,16 @@ def find_coverage(bench: Bench, journal: Journal) -> Coverage:
             f"removed{example}"
         )
     return coverage
+
+
+def _watch(bench: Bench, files: Sequence[str], number: int, journal: Journal) -> dict[str, Json]:
+    """What each file of tests tells in that run of it."""
+    bench.look(RUNS[number], {f"{file} {number}": ("watch", [file]) for file in files}, journal)
+    return {file: journal[f"{file} {number}"] for file in files}
+
+
+def _came_to(run: Json) -> tuple[bool, Json]:
+    return "ended" in run, run.get("outcomes")
 
 
 def cover(runs: Mapping[str, tuple[Json, Json]], problems: Sequence[str]) -> Coverage:

@@ -35,7 +35,10 @@ def repo(  # noqa: PLR0917 - the options are Typer's
     environment: Annotated[
         Path | None, typer.Option(help="A virtual environment with pytest and what the tests need; none: this one.")
     ] = None,
-    plugins: Annotated[bool, typer.Option(help="Load the pytest plugins of that environment.")] = True,
+    plugins: Annotated[
+        bool | None,
+        typer.Option("--plugins/--no-plugins", help="Of pytest in that environment; without either, where needed."),
+    ] = None,
     model: Annotated[str, typer.Option(help="What the server at that address calls its model.")] = "",
     chat: Annotated[bool, typer.Option("--chat", help="Ask as a chat, not for the rest of a text.")] = False,
     samples: Annotated[int, typer.Option(min=1, help="A function.")] = 1,

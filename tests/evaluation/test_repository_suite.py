@@ -107,8 +107,8 @@ def suite(tmp_path_factory):
 
 
 class opened:  # noqa: N801 - reads as `open_suite`, which it is, where the machine can isolate
-    def __init__(self, repository: Path, cache: Path, progress=quiet) -> None:
-        self._suite = open_suite(asked(repository), cache, progress)
+    def __init__(self, repository: Path, cache: Path, progress=quiet, **changes: object) -> None:
+        self._suite = open_suite(replace(asked(repository), **changes), cache, progress)
 
     def __enter__(self) -> Suite:
         try:
@@ -308,6 +308,40 @@ def test_two_runs_that_differ_are_told_as_flaky():
     found = cover({"t.py": (run("passed"), run("failed"))}, [])
     assert not found.tests_of
     assert [one.reason for one in found.excluded] == ["flaky: passed, then failed"]
+
+
+ASYNCHRONOUS = """
+    import pytest
+    from shop import sums
+
+    @pytest.fixture
+    def anyio_backend():
+        return "asyncio"
+
+    @pytest.mark.anyio
+    async def test_a_basket():
+        assert sums.Basket().add(5).items == [5]
+
+    def test_the_total():
+        assert sums.total([100, 200]) == 300
+"""
+
+
+@pytest.mark.parametrize(
+    ("tests", "plugins", "loaded", "judged"),
+    [
+        (TESTS, None, False, True),
+        (ASYNCHRONOUS, None, True, True),
+        (ASYNCHRONOUS, False, False, False),
+        (TESTS, True, True, True),
+    ],
+    ids=["not needed", "needed", "needed and not wanted", "not needed and wanted"],
+)
+def test_plugins_are_loaded_where_the_tests_need_them(tmp_path, tests, plugins, loaded, judged):
+    repository = write_repository(tmp_path / "shop", tests)
+    with opened(repository, tmp_path / "cache", plugins=plugins) as suite:
+        assert suite.bench.plugins is loaded
+        assert (ADD in [task.place.id for task in suite.tasks]) is judged
 
 
 @pytest.mark.parametrize(
