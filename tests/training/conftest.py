@@ -1,9 +1,10 @@
 """A base model of a few thousand parameters, pretrained once through the real code, and a few examples."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from data.generated import GeneratedSource, corpus_documents, generate
 from hone.records import Example
@@ -11,6 +12,13 @@ from training.config import Architecture, LoraConfig, PretrainConfig, TrainConfi
 from training.pretrain import pretrain
 
 ARCHITECTURE = Architecture(hidden_size=32, intermediate_size=64, layers=2, heads=2, context=256, vocabulary=400)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_denormals_for_training_alone() -> Iterator[None]:
+    """`begin` prepares a process for training; this one goes on with other tests."""
+    yield
+    torch.set_flush_denormal(False)
 
 
 def _pretrain_config(**changes: object) -> PretrainConfig:
