@@ -7,6 +7,7 @@ import pytest
 
 from hone.records import Evidence, ModelVersion, read_examples, read_record
 from tests.integration.making import Project, copy_project
+from tests.ray_cluster import started_cluster, with_two_nodes
 
 pytestmark = pytest.mark.slow
 
@@ -26,6 +27,12 @@ def row(number: int, prompt: str, completion: str) -> str:
 
 def evidence_of(project: Project) -> Evidence:
     return read_record(project.layout.evaluation / "evidence.json", Evidence)
+
+
+def verdicts_of(project: Project) -> list[tuple[str, str, str]]:
+    """Of each task the verdicts on what both models wrote."""
+    results = map(json.loads, (project.layout.evaluation / "results.jsonl").read_text().splitlines())
+    return [(one["id"], one["base_status"], one["tuned_status"]) for one in results]
 
 
 def test_the_evidence_says_how_many_tasks_stand_in_the_training_data_and_what_leaks(finished: Project) -> None:
@@ -78,3 +85,17 @@ def test_evidence_of_a_held_out_loss_says_it_as_well(finished: Project, tmp_path
     assert evidence.overlap.loss == evidence.loss
     assert "leaks" not in json.loads((project.layout.evaluation / "evidence.json").read_bytes())
     assert "0 of 8 held-out examples stand in the training data" in project.layout.report.read_text()
+
+
+def test_the_stages_on_a_ray_cluster_find_what_they_find_here(finished: Project, tmp_path: Path) -> None:
+    project = copy_project(finished, tmp_path / "project")
+    here, verdicts = evidence_of(project), verdicts_of(project)
+    project.change_recipe("data:\n", "data:\n  engine: ray\n")
+    project.change_recipe("suite: execution,", "suite: execution, engine: ray,")
+    with started_cluster() as ray:
+        with_two_nodes(ray, cpus=1)
+        printed = project.done("dvc", "repro", "evaluate", RAY_ADDRESS=ray.address)
+    assert [stage for stage in ("curate", "evaluate") if f"Running stage '{stage}'" not in printed] == []
+    assert "Stage 'train' didn't change" in printed, "the dataset is the same to the byte"
+    assert evidence_of(project).isolation == f"ray, 2 nodes: {here.isolation}"
+    assert verdicts_of(project) == verdicts
