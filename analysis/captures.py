@@ -54,7 +54,16 @@ def by_query(tree: Tree, adapter: Adapter) -> Captures:
             name = captures.pop("name")[0]
             ((kind, (node, *_)),) = captures.items()
             definitions.append(Definition(kind, node, name, body))
-    return Captures(definitions, imports, comments)
+    return Captures(definitions, imports, list(_outermost(comments)))
+
+
+def _outermost(nodes: list[Node]) -> Iterator[Node]:
+    """Some grammars have nodes for what a comment says, within it."""
+    end = 0
+    for node in sorted(nodes, key=lambda node: (node.start_byte, -node.end_byte)):
+        if node.start_byte >= end:
+            end = node.end_byte
+            yield node
 
 
 def by_tokens(tree: Tree, source: bytes, adapter: Adapter) -> Captures:

@@ -202,6 +202,8 @@ class _Documentation:
         self._ends: dict[int, Node] = {}
         for node in comments if self._above else ():
             before = node.prev_sibling
+            if node.start_byte == 0 and text_of(node).startswith("#!"):
+                continue  # what runs the file, and documents nothing
             if before is None or before.end_point.row < node.start_point.row:
                 self._ends[_last_row(node)] = node
 

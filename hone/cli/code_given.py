@@ -40,19 +40,20 @@ OutputOption = Annotated[
 
 def read_module(file: str, language: str, *, tell_faults: bool = True) -> "Module":
     """The parsed file. Raises `AnalysisError` that says what is missing or wrong."""
-    from analysis import language_of, parse
+    from analysis import parse
+    from analysis.languages.endings import grammar_of
     from analysis.outlines import checked, read_file
 
     if folder_given(file):
         raise AnalysisError(f"`{file}` is a folder; give a file (`outline` and `calls` take folders too)")
-    known = language or (language_of(Path(file).name) if file != "-" else None)
-    if known is None:
-        raise AnalysisError(f"the name of `{file}` does not say its language; give it with --language")
     given = read_given(file, AnalysisError) if file == "-" else b""
     try:
         content = checked(given) if file == "-" else read_file(Path(file))
     except AnalysisError as error:
         raise AnalysisError(f"`{file}` {error}") from error
+    known = language or grammar_of("" if file == "-" else Path(file).name, content)
+    if known is None:
+        raise AnalysisError(f"nothing says the language of `{file}`, neither its name nor a `#!` line; use --language")
     module = parse(content, known)
     if tell_faults:
         _tell_faults(file, module)

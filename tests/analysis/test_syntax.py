@@ -293,6 +293,7 @@ def test_every_other_grammar_of_the_pack_parses(language):
     [
         ("lua", "-- Adds.\nlocal function add(a)\n  return a\nend\n", ["add 2-4 Adds."], []),
         ("bash", "# Says.\nsay() {\n  echo hi\n}\n", ["say 2-4 Says."], []),
+        ("bash", "#!/bin/sh\nsay() {\n  echo hi\n}\n", ["say 2-4"], []),
         ("solidity", "contract A { function f() public {} }\n", ["A.f 1-1"], ["A"]),
     ],
 )
@@ -300,6 +301,13 @@ def test_a_language_without_an_adapter_is_read_by_its_grammars_names(language, s
     syntax = parse(source, language).syntax
     assert [shown(function) for function in syntax.functions] == functions
     assert [one.name for one in syntax.classes] == classes
+
+
+def test_what_a_grammar_has_within_a_comment_is_no_other_comment():
+    assert [comment.text for comment in parse("-- one\n--[[ two ]]\n", "lua").syntax.comments] == [
+        "-- one",
+        "--[[ two ]]",
+    ]
 
 
 def test_a_language_that_nobody_knows_is_refused_with_the_nearest_name():

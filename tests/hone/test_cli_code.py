@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 SAMPLES = Path(__file__).parents[1] / "analysis" / "samples"
+NAMELESS = Path(__file__).parents[2] / "constraints.txt"
 HONE = [sys.executable, "-c", "from hone.cli import main; main()"]
 
 
@@ -55,7 +56,11 @@ def test_broken_code_from_stdin_says_where_it_is_broken():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("README",), "hone: the name of `README` does not say its language; give it with --language\n"),
+        (
+            (NAMELESS,),
+            f"hone: nothing says the language of `{NAMELESS}`, neither its name nor a `#!` line; use --language\n",
+        ),
+        (("-",), "hone: nothing says the language of `-`, neither its name nor a `#!` line; use --language\n"),
         (("missing.py",), "hone: `missing.py` does not exist\n"),
         (("-", "--language", "pyton"), "hone: there is no language `pyton`; did you mean `python`?\n"),
         (("-", "--language", "py"), "hone: there is no language `py`; did you mean `python`?\n"),
