@@ -333,9 +333,8 @@ ASYNCHRONOUS = """
         (TESTS, None, False, True),
         (ASYNCHRONOUS, None, True, True),
         (ASYNCHRONOUS, False, False, False),
-        (TESTS, True, True, True),
     ],
-    ids=["not needed", "needed", "needed and not wanted", "not needed and wanted"],
+    ids=["not needed", "needed", "needed and not wanted"],
 )
 def test_plugins_are_loaded_where_the_tests_need_them(tmp_path, tests, plugins, loaded, judged):
     repository = write_repository(tmp_path / "shop", tests)

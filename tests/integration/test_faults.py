@@ -94,6 +94,7 @@ def test_a_killed_training_goes_on_and_ends_where_an_uninterrupted_one_does(proj
     until(lambda: checkpoints(project) - known, what="a checkpoint")
     stage = stage_process(running, "train", "adapter")
     assert stage is not None
+    stage.suspend()
     second = project.run("dvc", "repro")  # meanwhile
     stage.kill()
     printed, _ = running.communicate(timeout=60)

@@ -60,17 +60,15 @@ def project(layout: Layout) -> Layout:
 
 def test_dvc_curates_again_after_a_commit_or_with_another_benchmark_and_not_otherwise(project: Layout) -> None:
     assert "Running stage 'curate'" in _dvc(project, "repro")
-    assert "Stage 'curate' didn't change" in _dvc(project, "repro")
-
     write(project.root / "shop", {"shop/e.py": documented("five", "return value / 5")})
     assert "Stage 'curate' didn't change" in _dvc(project, "repro"), "what is not committed is not read"
+
     second = commit(project.root / "shop")
     assert "Running stage 'curate'" in _dvc(project, "repro")
     assert read_record(project.data / "manifest.json", Manifest).sources[0].commit == second
 
     write(project.root, {"suite.jsonl": TASK + TASK.replace("T/0", "T/1")})
     assert "Running stage 'curate'" in _dvc(project, "repro")
-    assert "Stage 'curate' didn't change" in _dvc(project, "repro")
 
 
 def test_what_moved_since_the_stage_ran_is_known_without_dvc(project: Layout) -> None:
