@@ -59,10 +59,13 @@ def parts(tree: Tree, source: DatasetSource) -> Iterator[Entry]:
 
 
 def files(tree: Tree) -> Iterator[Entry]:
-    """Each file as a whole, unread."""
+    """Each file as a whole, unread. Raises `DataError` for one that cannot be looked at."""
     top = Path(tree.place)
     for place in _files(top):
-        facts = place.stat()
+        try:
+            facts = place.stat()
+        except OSError as error:
+            raise DataError(f"`{place}` cannot be read: {(error.strerror or str(error)).lower()}; try again") from error
         yield Entry(_name(place, top), identity_of(facts), facts.st_size)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from data import rows
 from data.config import DataConfig
 from data.standing import standings
 from hone.errors import DataError
@@ -112,3 +113,12 @@ def test_what_is_generated_stands_nowhere_and_the_library_at_pythons_version(tmp
     with_corpus = DataConfig.model_validate({"sources": [source], "corpus": {"library": True}})
     (library,) = standings(with_corpus, tmp_path, tmp_path).sources
     assert library.state.count(".") == 2
+
+
+def test_a_dataset_that_goes_while_it_is_looked_at_is_one_line(tmp_path: Path) -> None:
+    write(tmp_path, {"rows/a.jsonl": "{}\n", "rows/b.jsonl": "{}\n"})
+    found = rows.files(rows.open_dataset(tmp_path / "rows"))
+    next(found)
+    (tmp_path / "rows" / "b.jsonl").unlink()
+    with pytest.raises(DataError, match=r"b\.jsonl` cannot be read: no such file or directory; try again"):
+        next(found)
