@@ -83,11 +83,11 @@ def fetch(url: str, commit: str | None, folder: Path, *, history: bool) -> tuple
         _fetch(top, url, *depth, commit or "HEAD")
     except DataError as error:
         if not commit:
-            raise _unfetched(shown, error) from error
+            raise _unfetched(shown, error, commit) from error
         try:  # a part of an id, or a server that hands out nothing but its branches
             _fetch(top, url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
         except DataError as second:
-            raise _unfetched(shown, second) from second
+            raise _unfetched(shown, second, commit) from second
         return top, resolve(top, commit, called=shown)
     return top, resolve(top, "FETCH_HEAD", called=shown)
 
@@ -189,9 +189,10 @@ def _failed(top: Path, command: str, stderr: bytes) -> DataError:
     return DataError(f"git cannot read source `{top}`: {said.splitlines()[0] if said else command}", detail=said)
 
 
-def _unfetched(shown: str, error: DataError) -> DataError:
-    said = f"git cannot fetch `{shown}`: {_said(error.detail)}"
-    return DataError(f"{said}; a full commit id is fetched once and not asked for again", detail=error.detail)
+def _unfetched(shown: str, error: DataError, commit: str | None) -> DataError:
+    pinned = commit is not None and _FULL_ID.fullmatch(commit)
+    way_out = "" if pinned else "; a full commit id is fetched once and not asked for again"
+    return DataError(f"git cannot fetch `{shown}`: {_said(error.detail)}{way_out}", detail=error.detail)
 
 
 def _said(text: str) -> str:
