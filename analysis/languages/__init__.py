@@ -27,4 +27,9 @@ BY_EXTENSION = {extension: name for name, adapter in LANGUAGES.items() for exten
 
 def language_of(file_name: str) -> str | None:
     """The language of a file by its name; None where that says nothing."""
-    return BY_EXTENSION.get("." + file_name.rpartition(".")[2].lower()) if "." in file_name else None
+    return BY_EXTENSION.get(ending_of(file_name))
+
+
+def ending_of(file_name: str) -> str:
+    """In small letters, with its dot; empty where there is none."""
+    return "." + file_name.rpartition(".")[2].lower() if "." in file_name else ""

@@ -6,7 +6,7 @@ outlines hold nothing, are left out.
 
 import re
 
-from analysis.languages import language_of
+from analysis.languages import ending_of, language_of
 
 _ENDINGS = """
 actionscript .as | ada .adb .ads | agda .agda | arduino .ino | asm .asm .s | astro .astro
@@ -46,13 +46,12 @@ GRAMMARS = {
 }
 
 
-def grammar_of(file_name: str, content: bytes = b"") -> str | None:
+def language_told(file_name: str, content: bytes = b"") -> str | None:
     """The language of a file, by its adapter or by its grammar's name; None where nothing says it.
 
     `content` is looked at only where the name says nothing: a first line `#!/usr/bin/env python3` does.
     """
-    ending = f".{file_name.rpartition('.')[2].lower()}" if "." in file_name else ""
-    named = language_of(file_name) or _NAMES.get(file_name) or GRAMMARS.get(ending)
+    named = language_of(file_name) or _NAMES.get(file_name) or GRAMMARS.get(ending_of(file_name))
     return named or (_run_by(content) if content.startswith(b"#!") else None)
 
 

@@ -41,7 +41,7 @@ OutputOption = Annotated[
 def read_module(file: str, language: str, *, tell_faults: bool = True) -> "Module":
     """The parsed file. Raises `AnalysisError` that says what is missing or wrong."""
     from analysis import parse
-    from analysis.languages.endings import grammar_of
+    from analysis.languages.endings import language_told
     from analysis.outlines import checked, read_file
 
     if folder_given(file):
@@ -51,7 +51,7 @@ def read_module(file: str, language: str, *, tell_faults: bool = True) -> "Modul
         content = checked(given) if file == "-" else read_file(Path(file))
     except AnalysisError as error:
         raise AnalysisError(f"`{file}` {error}") from error
-    known = language or grammar_of("" if file == "-" else Path(file).name, content)
+    known = language or language_told("" if file == "-" else Path(file).name, content)
     if known is None:
         raise AnalysisError(f"nothing says the language of `{file}`, neither its name nor a `#!` line; use --language")
     module = parse(content, known)

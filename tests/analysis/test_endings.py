@@ -6,7 +6,7 @@ import pytest
 
 from analysis import LANGUAGES, language_of, parse
 from analysis.languages import endings
-from analysis.languages.endings import GRAMMARS, grammar_of
+from analysis.languages.endings import GRAMMARS, language_told
 
 ADAPTERS = {ending for adapter in LANGUAGES.values() for ending in adapter.extensions}
 
@@ -32,7 +32,7 @@ def test_no_ending_means_two_languages():
     ],
 )  # fmt: skip
 def test_a_files_name_says_its_grammar(name, grammar):
-    assert grammar_of(name) == grammar
+    assert language_told(name) == grammar
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def test_a_files_name_says_its_grammar(name, grammar):
     ],
 )  # fmt: skip
 def test_a_first_line_says_it_where_the_name_does_not(first_line, grammar):
-    assert grammar_of("tool", f"{first_line}\nrest\n".encode()) == grammar
-    assert grammar_of("tool.go", f"{first_line}\n".encode()) == "go"
+    assert language_told("tool", f"{first_line}\nrest\n".encode()) == grammar
+    assert language_told("tool.go", f"{first_line}\n".encode()) == "go"
 
 
 def test_datasets_and_folders_keep_to_languages_with_an_adapter():
