@@ -18,7 +18,7 @@ import analysis
 import data
 from analysis.workers import map_files
 from data.config import DataConfig
-from data.reading import list_source, place_of
+from data.reading import FETCHED, list_source, place_of
 from data.shards import Row, name_of, read_rows, shards
 from data.sources import FileSource
 from data.suites import Suite
@@ -85,7 +85,7 @@ def clean(folder: Path, used: Iterable[Path]) -> None:
     for place in folder.iterdir():
         if place.name not in keep:
             place.unlink()
-    others = [place for place in folder.parent.iterdir() if place.is_dir() and place.name != "git"]
+    others = [place for place in folder.parent.iterdir() if place.is_dir() and place.name != FETCHED]
     for place in sorted(others, key=lambda place: place.stat().st_mtime_ns)[:-CONFIGURATIONS]:
         shutil.rmtree(place, ignore_errors=True)
 

@@ -16,7 +16,7 @@ from data.config import DataConfig
 from data.decide import decide
 from data.decontamination import Sieve
 from data.generated import GeneratedSource, generate
-from data.reading import open_source
+from data.reading import FETCHED, open_source
 from data.sources import FileSource
 from data.suites import read_suite
 from data.whole import whole_examples
@@ -53,7 +53,7 @@ def _build(config: DataConfig, out: Path, progress: Progress, root: Path, cache:
     suites = tuple(read_suite(one, root) for one in config.decontaminate)
     rules = Rules(config, suites, Sieve(suites))
     folder = cache_folder(config, suites, cache)
-    opened = [(source, open_source(source, root, cache / "git")) for source in files]
+    opened = [(source, open_source(source, root, cache / FETCHED)) for source in files]
     _check_names(["generated"] * (len(config.sources) - len(files)) + [tree.name for _, tree in opened])
     with _runner(rules) as run:
         curated = curate_sources(opened, folder, run, progress)

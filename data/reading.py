@@ -17,6 +17,7 @@ from hone.errors import DataError
 from hone.files import sha256_bytes
 from hone.records import Record
 
+FETCHED = "git"  # the folder, below what is kept of single files, of repositories from elsewhere
 Which = Callable[[str], bool]
 
 

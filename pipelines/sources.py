@@ -3,6 +3,7 @@
 DVC runs it every time: it watches files of the project alone, and would see no new commit, and no other benchmark.
 """
 
+from data.reading import FETCHED
 from data.standing import Standings, standings
 from hone.errors import HoneError
 from hone.layout import Layout
@@ -27,4 +28,4 @@ def sources_moved(layout: Layout, recipe: Recipe) -> bool:
 
 
 def _now(layout: Layout, recipe: Recipe) -> Standings:
-    return standings(recipe.data, layout.root, layout.curation / "git")
+    return standings(recipe.data, layout.root, layout.curation / FETCHED)

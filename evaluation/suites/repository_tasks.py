@@ -22,7 +22,7 @@ from hone.errors import DataError
 from hone.records import Json, Record, TestCase
 
 DRIVER = Path(__file__).with_name("repository_driver.py").read_text(encoding="utf-8")
-RUNS = {1: "running its tests", 2: "running them again", 3: "running them with plugins"}
+LOOKS = {1: "running its tests", 2: "running them again", 3: "running them with plugins"}
 MOST_TESTS = 50  # that judge one function; spread over all that cover it
 
 Progress = Callable[[str, int, int], None]  # what is being done, done, total
@@ -184,7 +184,7 @@ def find_coverage(bench: Bench, journal: Journal, *, without: Bench | None = Non
 
 def _watch(bench: Bench, files: Sequence[str], number: int, journal: Journal) -> dict[str, Json]:
     """What each file of tests tells in that run of it."""
-    bench.look(RUNS[number], {f"{file} {number}": ("watch", [file]) for file in files}, journal)
+    bench.look(LOOKS[number], {f"{file} {number}": ("watch", [file]) for file in files}, journal)
     return {file: journal[f"{file} {number}"] for file in files}
 
 

@@ -28,7 +28,7 @@ def lines(found: "Trace", config: "DataConfig", layout: "Layout") -> "Text":
     """The lines of an example, or the first ones of a file, with their numbers; or why they cannot be shown."""
     from rich.text import Text
 
-    from data.reading import place_of
+    from data.reading import FETCHED, place_of
     from data.sources import FileSource
     from data.tracing import lines_of
     from hone.errors import HoneError
@@ -38,7 +38,7 @@ def lines(found: "Trace", config: "DataConfig", layout: "Layout") -> "Text":
     if not same:
         return Text(f"the lines are not shown: no source of the recipe is `{found.use.place}`; see `--recipe`", "dim")
     try:
-        all_lines = lines_of(same[0], found.file, layout.root, layout.curation / "git")
+        all_lines = lines_of(same[0], found.file, layout.root, layout.curation / FETCHED)
     except HoneError as error:
         return Text(f"the lines are not shown: {error}", "dim")
     origin = found.example.origin if found.example else None

@@ -67,7 +67,7 @@ def test_a_folder_moves_with_what_is_read_of_it(tmp_path: Path, change: dict[str
 def test_a_folder_stays_where_nothing_that_is_read_changes(tmp_path: Path) -> None:
     write(tmp_path / "code", {"a.py": "x = 1\n"})
     before = stands(tmp_path, kind="folder", path="code")
-    write(tmp_path / "code", {"notes.bin": "other", "tests/test_a.py": "assert True\n"})
+    write(tmp_path / "code", {"notes.bin": "other", "tests/test_a.py": "y = 1\n"})
     assert stands(tmp_path, kind="folder", path="code") == before
 
 
